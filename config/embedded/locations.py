@@ -3,7 +3,6 @@
 Every function takes the URL the operator set, which wins, and the folder of the embedded servers, used without one.
 """
 
-import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -13,36 +12,16 @@ from urllib.parse import quote, urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-DATABASE_NAME = "pointkeeper"
-DATABASE_USER = "pointkeeper"
-DATABASE_PORT = 5432  # Only names the socket file: the embedded server never listens on the network.
+from config.embedded.places import (
+    DATABASE_NAME,
+    DATABASE_PORT,
+    DATABASE_USER,
+    postgres_sockets,
+    valkey_socket,
+)
+
 BROKER_DB = 0
 CACHE_DB = 1
-
-# A socket's path may be 103 bytes long (macOS) or 107 (Linux); the longest name put into the folder takes 22.
-LONGEST_SOCKET_FOLDER = 80
-
-
-def home(var_dir: Path, server: str) -> Path:
-    """Return the folder that holds the data, the log and the locks of one embedded server."""
-    return var_dir / server
-
-
-def socket_dir(var_dir: Path) -> Path:
-    """Return the folder of the sockets: under ``var_dir``, or in /tmp when that path is too long for a socket.
-
-    The folder in /tmp depends on the user and on ``var_dir`` alone, so that every command finds the same one.
-    """
-    inside = var_dir / "run"
-    if len(os.fsencode(inside)) <= LONGEST_SOCKET_FOLDER:
-        return inside
-    digest = hashlib.sha256(os.fsencode(inside)).hexdigest()[:16]
-    return Path("/tmp") / f"pointkeeper-{os.geteuid()}-{digest}"
-
-
-def valkey_socket(var_dir: Path) -> Path:
-    """Return the socket of the embedded Valkey."""
-    return socket_dir(var_dir) / "valkey.sock"
 
 
 def secret_key(var_dir: Path) -> str:
@@ -75,14 +54,16 @@ def database(database_url: str, var_dir: Path, *, pool: bool) -> dict[str, Any]:
     if database_url:
         entry = dict(dj_database_url.parse(database_url))
         if entry["ENGINE"] != "django.db.backends.postgresql":
-            raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgres://user:password@host/name")
+            raise ImproperlyConfigured(
+                "DATABASE_URL must name a PostgreSQL database: postgres://user:password@host/name"
+            )
     else:
         entry = {
             "ENGINE": "django.db.backends.postgresql",
             "NAME": DATABASE_NAME,
             "USER": DATABASE_USER,
             "PASSWORD": "",
-            "HOST": str(socket_dir(var_dir)),
+            "HOST": str(postgres_sockets(var_dir)),
             "PORT": DATABASE_PORT,
         }
     options: dict[str, Any] = {"prepare_threshold": 5, "server_side_binding": True}
