@@ -1,0 +1,26 @@
+"""The Celery application: tasks are the ``tasks.py`` of the apps, the schedule lies in the database."""
+
+import os
+import signal
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+
+from config.embedded.launch import end_with_parent
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("pointkeeper")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_logging(**_: object) -> None:
+    """Leave the logging as Django's settings have set it up: Celery sets up its own only when nobody answers."""
+
+
+@worker_process_init.connect
+def end_with_worker(**_: object) -> None:
+    """Have a process of the pool die with its worker, also when that is killed: its task is then handed out again."""
+    end_with_parent(signal.SIGKILL, os.getppid())

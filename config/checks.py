@@ -1,0 +1,77 @@
+"""Mistakes of a deployment, reported by ``manage.py check`` and at every start, each with the way to mend it.
+
+A deployment is recognised by ``DATABASE_URL``: with the embedded database the system runs on one's own machine, and
+the defaults suit it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Warning
+
+from config.embedded import locations
+
+
+def check_deployment(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """Return a warning for every setting that does not suit a deployment."""
+    found: list[CheckMessage] = []
+    if settings.DEBUG and settings.HTTPS:
+        found.append(
+            Warning(
+                "DEBUG is on while HTTPS is set: error pages show the settings and the source to everybody.",
+                hint="Unset DEBUG.",
+                id="config.W001",
+            )
+        )
+    if settings.DATABASE_URL:
+        found += check_beside_external_database()
+    return found
+
+
+def check_beside_external_database() -> list[CheckMessage]:
+    """Return the warnings for what a system with a database server of its own should have set."""
+    found: list[CheckMessage] = []
+    if settings.DEMO:
+        found.append(
+            Warning(
+                "DEMO is on beside an external database: anybody may sign in as any buyer of the demo page.",
+                hint="Unset DEMO, unless nobody but you can reach this system.",
+                id="config.W002",
+            )
+        )
+    if settings.SECRET_KEY == locations.secret_key(settings.VAR_DIR):
+        found.append(
+            Warning(
+                f"SECRET_KEY was generated and lies in {settings.VAR_DIR}: another machine or a fresh disk has "
+                "another one, and everybody is signed out there.",
+                hint="Set SECRET_KEY to a long random text, the same on every machine.",
+                id="config.W003",
+            )
+        )
+    if set(settings.ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]", "testserver"}:
+        found.append(
+            Warning(
+                "ALLOWED_HOSTS names this machine only: requests for the shop's own address are refused.",
+                hint="Set ALLOWED_HOSTS to the shop's host names, separated by commas.",
+                id="config.W004",
+            )
+        )
+    if not settings.BROKER_URL:
+        found.append(
+            Warning(
+                "BROKER_URL is not set beside DATABASE_URL: tasks and cache stay on this machine's embedded Valkey, "
+                "which workers on other machines do not see.",
+                hint="Set BROKER_URL to a Redis or Valkey server: redis://host:6379/0",
+                id="config.W005",
+            )
+        )
+    if not settings.EMAIL_URL:
+        found.append(
+            Warning(
+                f"EMAIL_URL is not set: mails are written to {settings.EMAIL_FILE_PATH}, and no buyer gets a sign-in code.",
+                hint="Set EMAIL_URL to your mail server: smtp+tls://user:password@host:587",
+                id="config.W006",
+            )
+        )
+    return found
