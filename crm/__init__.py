@@ -1,0 +1,1 @@
+"""The ground floor: buyers, orders, products and the files they come from."""

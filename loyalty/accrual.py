@@ -1,0 +1,89 @@
+"""From changed orders to the journal, inside the transaction that changed them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from crm.api import OrderChange, OrderChanges
+from loyalty.choices import EntryKind
+from loyalty.journal import Outcome, Posting, Verb, post
+from loyalty.models import Entry
+from loyalty.order_plan import NOTHING_POSTED, PostedOrder, plan_order, posted_orders
+from loyalty.returns import plan_returns
+from loyalty.rules import Rate, published_rates, rate_at
+
+# A batch becomes one database call a verb. Within one order points are given before they are taken back, and taken back
+# before the rest becomes available; between orders the sequence does not matter.
+_SEQUENCE = {Verb.ACCRUE: 0, Verb.REVERSE: 1, Verb.MATURE: 2}
+
+
+def on_orders(changes: OrderChanges, at: datetime) -> Mapping[str, int]:
+    """Bring the journal to where the changed orders say it should be.
+
+    Returns how many points became available (``points_accrued``), wait for their order (``points_pending``) and were
+    taken back (``points_reversed``).
+    """
+    rates = published_rates()
+    postings = _order_postings(changes.orders, rates, at)
+    effects = _write(postings, at)
+    if changes.returns:
+        # The cap on returns without an order looks at what the orders of this very batch have earned.
+        for name, value in _write(plan_returns(changes.returns, rates, at), at).items():
+            effects[name] += value
+    return effects
+
+
+def _order_postings(
+    orders: Sequence[OrderChange], rates: Sequence[Rate], at: datetime
+) -> list[Posting]:
+    posted = _posted([change.order_id for change in orders])
+    postings: list[Posting] = []
+    for change in orders:
+        rate = rate_at(rates, change.paid_at or change.placed_at or at)
+        postings += plan_order(
+            change, posted.get(change.order_id, NOTHING_POSTED), rate, at
+        )
+    postings.sort(key=lambda posting: _SEQUENCE[posting.verb])
+    return postings
+
+
+def _posted(order_ids: list[int]) -> dict[int, PostedOrder]:
+    return posted_orders(
+        list(
+            Entry.objects.filter(order_id__in=order_ids)
+            .order_by("id")
+            .values(
+                "id",
+                "order_id",
+                "kind",
+                "key",
+                "points",
+                "pending",
+                "about_id",
+                "trace",
+            )
+        )
+    )
+
+
+def _write(postings: list[Posting], at: datetime) -> dict[str, int]:
+    outcomes = post(postings, at=at) if postings else []
+    return _effects(postings, outcomes)
+
+
+def _effects(
+    postings: Sequence[Posting], outcomes: Sequence[Outcome]
+) -> dict[str, int]:
+    accrued = pending = reversed_ = 0
+    for posting, outcome in zip(postings, outcomes, strict=True):
+        if outcome.repeated:
+            continue
+        if posting.kind is EntryKind.REVERSAL:
+            reversed_ -= outcome.points + outcome.pending
+        else:
+            accrued += outcome.points
+            pending += max(outcome.pending, 0)
+    return {
+        "points_accrued": accrued,
+        "points_pending": pending,
+        "points_reversed": reversed_,
+    }

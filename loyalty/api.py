@@ -1,0 +1,42 @@
+"""What the store and the configuration may use of the points floor."""
+
+from loyalty.audit import audit
+from loyalty.choices import EntryKind
+from loyalty.explain import explain, headline
+from loyalty.journal import (
+    InsufficientPoints,
+    JournalError,
+    KeyConflict,
+    Outcome,
+    Posting,
+    accrual,
+    adjust,
+    burn,
+    expire_due,
+    post,
+)
+from loyalty.statement import AccountSummary, StatementLine, history, summary
+from loyalty.validity import programme_zone, validity_end
+
+__all__ = [
+    "AccountSummary",
+    "EntryKind",
+    "InsufficientPoints",
+    "JournalError",
+    "KeyConflict",
+    "Outcome",
+    "Posting",
+    "StatementLine",
+    "accrual",
+    "adjust",
+    "audit",
+    "burn",
+    "expire_due",
+    "explain",
+    "headline",
+    "history",
+    "post",
+    "programme_zone",
+    "summary",
+    "validity_end",
+]

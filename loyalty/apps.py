@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class LoyaltyConfig(AppConfig):
+    name = "loyalty"
+    verbose_name = _("Points")
+
+    def ready(self) -> None:
+        from crm.api import on_orders_changed
+        from loyalty.accrual import on_orders
+
+        on_orders_changed(on_orders)

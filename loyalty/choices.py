@@ -1,0 +1,15 @@
+"""The stable words of the points floor. Values are stored; labels are what people see."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class EntryKind(models.TextChoices):
+    """Why points moved. Each kind has one counter-account, so the journal is double-entry by construction."""
+
+    ACCRUAL = "accrual", _("Earned")
+    MATURATION = "maturation", _("Became available")
+    BURN = "burn", _("Spent")
+    EXPIRY = "expiry", _("Expired")
+    ADJUSTMENT = "adjustment", _("Adjusted by the shop")
+    REVERSAL = "reversal", _("Taken back")

@@ -1,0 +1,36 @@
+"""The journal's functions, and room on the pages of the tables that it updates in place."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+FILES = ["1_prepare", "2_accrue", "3_mature", "4_draw", "5_reverse", "6_expire"]
+
+DROP = """
+DROP FUNCTION loyalty_expire;
+DROP FUNCTION loyalty_reverse;
+DROP FUNCTION loyalty_draw;
+DROP FUNCTION loyalty_mature;
+DROP FUNCTION loyalty_accrue;
+DROP FUNCTION loyalty_prepare;
+DROP TYPE loyalty_outcome;
+DROP TYPE loyalty_posting;
+"""
+
+# Updates that change no indexed column stay on their page (HOT) while it has room.
+ROOM = """
+ALTER TABLE loyalty_account SET (fillfactor = 80);
+ALTER TABLE loyalty_lot SET (fillfactor = 85);
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("loyalty", "0001_initial")]
+
+    operations = [
+        migrations.RunSQL(
+            "\n".join((SQL / f"{name}.sql").read_text() for name in FILES), DROP
+        ),
+        migrations.RunSQL(ROOM, migrations.RunSQL.noop),
+    ]

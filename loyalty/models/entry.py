@@ -1,0 +1,115 @@
+"""The journal."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.choices import EntryKind
+from loyalty.models.guards import append_only, journal_only
+
+
+class Entry(models.Model):
+    """One immutable line of the journal.
+
+    ``points``, ``pending`` and ``held`` are what the line adds to the three sums of the account, ``balance_after`` is the
+    balance it left behind, in the order of recording. ``key`` is made from the business fact and unique for ever;
+    ``digest`` is a hash of the content, so that the same key with another content is told from a retry.
+    """
+
+    account = models.ForeignKey(
+        "loyalty.Account",
+        on_delete=models.PROTECT,
+        related_name="entries",
+        verbose_name=_("account"),
+        db_index=False,
+    )
+    kind = models.CharField(_("kind"), max_length=12, choices=EntryKind)
+    points = models.BigIntegerField(_("points"), default=0)
+    pending = models.BigIntegerField(_("pending"), default=0)
+    held = models.BigIntegerField(_("held"), default=0)
+    balance_after = models.BigIntegerField(_("balance after"))
+    key = models.CharField(_("key"), max_length=160, unique=True, db_collation="C")
+    digest = models.BinaryField(max_length=16, editable=False)
+    effective_at = models.DateTimeField(_("effective"))
+    recorded_at = models.DateTimeField(_("recorded"))
+    order = models.ForeignKey(
+        "crm.Order",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("order"),
+    )
+    # The accrual that this line matures or takes back.
+    about = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        verbose_name=_("concerns"),
+    )
+    reference = models.CharField(_("reference"), max_length=120, blank=True)
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by whom"),
+        db_index=False,
+    )
+    trace = models.JSONField(_("how it was worked out"), default=dict)
+
+    class Meta:
+        verbose_name = _("journal entry")
+        verbose_name_plural = _("journal entries")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["account", "-id"], name="loyalty_entry_account")
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=EntryKind.values),
+                name="loyalty_entry_kind_known",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(points=0, pending=0, held=0),
+                name="loyalty_entry_moves_something",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(points__gte=0)
+                | models.Q(balance_after__gte=0)
+                | models.Q(kind=EntryKind.REVERSAL),
+                name="loyalty_entry_only_reversal_below_zero",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(kind=EntryKind.BURN) | models.Q(points__lt=0),
+                name="loyalty_entry_burn_takes",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(kind=EntryKind.ACCRUAL)
+                | models.Q(points__gte=0, pending__gte=0),
+                name="loyalty_entry_accrual_adds",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(kind=EntryKind.MATURATION)
+                | models.Q(points=-models.F("pending"), points__gt=0),
+                name="loyalty_entry_maturation_moves",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(kind=EntryKind.EXPIRY) | models.Q(points__lt=0),
+                name="loyalty_entry_expiry_takes",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(kind=EntryKind.ADJUSTMENT) | ~models.Q(reason=""),
+                name="loyalty_entry_adjustment_has_reason",
+            ),
+        ]
+        triggers = [
+            append_only("entry_append_only"),
+            journal_only("entry_journal_only"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

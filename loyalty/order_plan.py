@@ -1,0 +1,190 @@
+"""What the ledger must still write for an order, given what it has written. Pure.
+
+The order says what should be there, the journal says what is there, and the plan is the difference. That is why late,
+repeated and shuffled imports end with the same points: nothing depends on how many steps led to the order's present state.
+
+- What the buyer paid earns points: pending from payment on, available once the order is completed.
+- What went back earns nothing: the points of the part that went back are taken back, under the rule that gave them.
+- A closed order keeps nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from crm.api import OrderChange, OrderStatus
+from loyalty.journal import Posting, accrual, maturation, reversal
+from loyalty.rules import Rate
+from loyalty.validity import validity_end
+
+
+@dataclass(frozen=True, slots=True)
+class PostedAccrual:
+    """An accrual of the order as the journal has it: points given, points taken back, and whether it still waits."""
+
+    key: str
+    points: int
+    reversed: int
+    waiting: bool
+    rate: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class PostedOrder:
+    """All that the journal holds for one order."""
+
+    accruals: tuple[PostedAccrual, ...] = ()
+    reversals: int = 0
+
+    @property
+    def earned(self) -> int:
+        return sum(a.points for a in self.accruals)
+
+    @property
+    def kept(self) -> int:
+        return sum(a.points - a.reversed for a in self.accruals)
+
+
+NOTHING_POSTED = PostedOrder()
+
+
+def plan_order(
+    change: OrderChange, posted: PostedOrder, rate_of_the_day: Rate, at: datetime
+) -> list[Posting]:
+    """The postings that bring the journal to where the order says it should be; none when it is there already."""
+    if change.member_id is None:
+        return []
+    rate = posted.accruals[0].rate if posted.accruals else rate_of_the_day
+    alive = change.status in (
+        OrderStatus.PAID,
+        OrderStatus.SHIPPED,
+        OrderStatus.COMPLETED,
+    )
+    due_gross = rate.award(change.paid) if alive else posted.earned
+    due_net = rate.award(change.paid - change.refunded) if alive else 0
+
+    writer = _Writer(change, rate, posted, at)
+    more = max(due_gross - posted.earned, 0)
+    if more:
+        writer.accrue(more)
+    excess = posted.kept + more - due_net
+    if excess > 0:
+        writer.take_back(excess, kept=due_net)
+    elif excess < 0:
+        writer.accrue(-excess)
+    if change.status is OrderStatus.COMPLETED:
+        writer.mature()
+    return writer.postings
+
+
+class _Writer:
+    """Builds the postings of one order with their keys, traces and times."""
+
+    def __init__(
+        self, change: OrderChange, rate: Rate, posted: PostedOrder, at: datetime
+    ) -> None:
+        self.change = change
+        self.rate = rate
+        self.accruals: list[PostedAccrual] = list(posted.accruals)
+        self.reversals = posted.reversals
+        self.stem = f"order:{change.channel_code}:{change.external_no}"
+        self.completed = change.status is OrderStatus.COMPLETED
+        paid_at = change.paid_at or change.placed_at or at
+        self.earned_at = (
+            (change.completed_at or change.shipped_at or paid_at)
+            if self.completed
+            else paid_at
+        )
+        self.returned_at = change.closed_at or at
+        self.postings: list[Posting] = []
+
+    def accrue(self, points: int) -> None:
+        number = len(self.accruals) + 1
+        key = f"{self.stem}:accrual" if number == 1 else f"{self.stem}:accrual:{number}"
+        self._add(
+            accrual(
+                self._member, points, key=key, effective_at=self.earned_at, pending=not self.completed,
+                available_at=self.earned_at if self.completed else None,
+                expires_at=validity_end(self.earned_at) if self.completed else None,
+                trace={"rule": self.rate.as_trace(), "paid": str(self.change.paid), "award": points}, **self._source,
+            )
+        )  # fmt: skip
+        self.accruals.append(
+            PostedAccrual(key, points, 0, waiting=False, rate=self.rate)
+        )
+
+    def take_back(self, points: int, *, kept: int) -> None:
+        trace = {
+            "rule": self.rate.as_trace(),
+            "paid": str(self.change.paid),
+            "refunded": str(self.change.refunded),
+            "kept": kept,
+            "closed": self.change.status is OrderStatus.CLOSED,
+        }
+        for index in reversed(range(len(self.accruals))):
+            given = self.accruals[index]
+            part = min(points, given.points - given.reversed)
+            if part <= 0:
+                continue
+            self.reversals += 1
+            self._add(
+                reversal(
+                    self._member, part, key=f"{self.stem}:reversal:{self.reversals}", about_key=given.key,
+                    effective_at=self.returned_at, trace=trace, **self._source,
+                )
+            )  # fmt: skip
+            self.accruals[index] = replace(given, reversed=given.reversed + part)
+            points -= part
+
+    def mature(self) -> None:
+        for given in self.accruals:
+            if given.waiting and given.points > given.reversed:
+                self._add(
+                    maturation(
+                        self._member, key=f"{given.key}:maturation", about_key=given.key, effective_at=self.earned_at,
+                        available_at=self.earned_at, expires_at=validity_end(self.earned_at),
+                        trace={"rule": given.rate.as_trace(), "paid": str(self.change.paid)}, **self._source,
+                    )
+                )  # fmt: skip
+
+    @property
+    def _member(self) -> int:
+        assert self.change.member_id is not None
+        return self.change.member_id
+
+    @property
+    def _source(self) -> dict[str, Any]:
+        return {"order_id": self.change.order_id, "reference": self.change.channel_code}
+
+    def _add(self, posting: Posting) -> None:
+        self.postings.append(posting)
+
+
+def posted_orders(rows: Sequence[dict[str, Any]]) -> dict[int, PostedOrder]:
+    """Fold journal entries (id, order_id, kind, key, points, pending, about_id, trace), oldest first, into what each order
+    holds."""
+    by_order: dict[int, dict[int, PostedAccrual]] = {}
+    reversals: dict[int, int] = {}
+    for row in rows:
+        accruals = by_order.setdefault(row["order_id"], {})
+        if row["kind"] == "accrual":
+            accruals[row["id"]] = PostedAccrual(
+                key=row["key"],
+                points=row["points"] + row["pending"],
+                reversed=0,
+                waiting=row["pending"] > 0,
+                rate=Rate.from_trace(row["trace"]["rule"]),
+            )
+            continue
+        given = accruals[row["about_id"]]
+        if row["kind"] == "maturation":
+            accruals[row["about_id"]] = replace(given, waiting=False)
+        elif row["kind"] == "reversal":
+            taken = -(row["points"] + row["pending"])
+            accruals[row["about_id"]] = replace(given, reversed=given.reversed + taken)
+            reversals[row["order_id"]] = reversals.get(row["order_id"], 0) + 1
+    return {
+        order_id: PostedOrder(tuple(accruals.values()), reversals.get(order_id, 0))
+        for order_id, accruals in by_order.items()
+    }

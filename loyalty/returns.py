@@ -1,0 +1,106 @@
+"""Returns that name no order.
+
+Some exports report a return as a document of its own, with a buyer and an amount but no order. Its points are taken back
+from what the buyer earned on that channel, and never more than that: a return of goods bought before the programme began
+costs nobody points. Like order plans this is a difference between what should be taken and what has been, so the sequence
+in which orders and returns arrive does not matter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Q, Sum, Value
+from django.db.models.functions import Coalesce
+
+from crm.api import ReturnsChange
+from loyalty.journal import Posting, accrual, reversal
+from loyalty.models import Entry
+from loyalty.rules import Rate, rate_at
+from loyalty.validity import validity_end
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnsPosted:
+    """What the journal holds for a member on a channel: points his orders brought in all, points taken for returns
+    without an order, and how many entries did that."""
+
+    earned: int = 0
+    taken: int = 0
+    entries: int = 0
+
+
+def plan_return(
+    change: ReturnsChange, posted: ReturnsPosted, rate: Rate, at: datetime
+) -> Posting | None:
+    """The posting that brings the points taken for a member's returns to where they should be, if one is needed."""
+    due = min(rate.award(change.refunded), max(posted.earned, 0))
+    difference = due - posted.taken
+    if not difference:
+        return None
+    key = f"returns:{change.channel_code}:{change.member_id}:{posted.entries + 1}"
+    effective_at = change.latest_at or at
+    trace = {
+        "rule": rate.as_trace(),
+        "returned": str(change.refunded),
+        "earned": posted.earned,
+        "due": due,
+    }
+    reference = _reference(change.channel_code)
+    if difference > 0:
+        return reversal(
+            change.member_id,
+            difference,
+            key=key,
+            effective_at=effective_at,
+            reference=reference,
+            trace=trace,
+        )
+    return accrual(
+        change.member_id, -difference, key=key, effective_at=effective_at, available_at=effective_at,
+        expires_at=validity_end(effective_at), reference=reference, trace=trace,
+    )  # fmt: skip
+
+
+def plan_returns(
+    changes: Sequence[ReturnsChange], rates: Sequence[Rate], at: datetime
+) -> list[Posting]:
+    """Plan for all members of a batch; two queries a channel."""
+    postings = []
+    for channel_code in sorted({change.channel_code for change in changes}):
+        of_channel = [
+            change for change in changes if change.channel_code == channel_code
+        ]
+        posted = _posted(channel_code, [change.member_id for change in of_channel])
+        for change in of_channel:
+            rate = rate_at(rates, change.latest_at or at)
+            posting = plan_return(
+                change, posted.get(change.member_id, ReturnsPosted()), rate, at
+            )
+            if posting is not None:
+                postings.append(posting)
+    postings.sort(key=lambda posting: posting.verb)
+    return postings
+
+
+def _posted(channel_code: str, member_ids: list[int]) -> dict[int, ReturnsPosted]:
+    of_orders = Q(order__isnull=False, reference=channel_code)
+    of_returns = Q(reference=_reference(channel_code))
+    rows = (
+        Entry.objects.filter(of_orders | of_returns, account_id__in=member_ids)
+        .order_by()
+        .values("account_id")
+        .annotate(
+            earned=Coalesce(Sum("points", filter=of_orders), Value(0)),
+            taken=-Coalesce(Sum("points", filter=of_returns), Value(0)),
+            entries=Count("id", filter=of_returns),
+        )
+    )
+    return {
+        row["account_id"]: ReturnsPosted(row["earned"], row["taken"], row["entries"])
+        for row in rows
+    }
+
+
+def _reference(channel_code: str) -> str:
+    return f"returns:{channel_code}"

@@ -1,0 +1,70 @@
+-- The journal's common ground: what a posting is, and the first steps that every verb takes.
+
+CREATE TYPE loyalty_posting AS (
+    seq integer,                  -- Order within the batch.
+    account_id bigint,
+    kind text,
+    points bigint,                -- Always positive here; the verb gives the sign.
+    pending boolean,              -- Accruals only: points wait for the order to succeed.
+    key text,
+    digest bytea,
+    effective_at timestamptz,
+    available_at timestamptz,
+    expires_at timestamptz,
+    order_id bigint,
+    about_key text,               -- Key of the accrual that is matured or taken back.
+    reference text,
+    reason text,
+    actor_id bigint,
+    trace jsonb
+);
+
+CREATE TYPE loyalty_outcome AS (
+    seq integer,
+    code text,                    -- posted, repeated, conflict, short or nothing.
+    entry_id bigint,
+    points bigint,                -- Signed change of the balance.
+    pending bigint,               -- Signed change of the pending sum.
+    balance_after bigint,
+    available bigint              -- For 'short': what could have been spent.
+);
+
+-- Create the missing accounts, lock all accounts of the batch in ascending order, and only then look the keys up: a
+-- concurrent writer of the same key has either committed by now or waits behind our lock. Each statement of a VOLATILE
+-- function takes a fresh snapshot, so what is read after the lock is what the lock protects.
+CREATE FUNCTION loyalty_prepare(
+    batch jsonb, open_accounts boolean, OUT fresh loyalty_posting[], OUT known loyalty_outcome[], OUT conflict boolean
+) LANGUAGE plpgsql AS $$
+DECLARE
+    postings loyalty_posting[];
+    ids bigint[];
+BEGIN
+    SELECT array_agg(p ORDER BY p.seq), array_agg(DISTINCT p.account_id)
+      INTO postings, ids
+      FROM jsonb_populate_recordset(NULL::loyalty_posting, batch) AS p;
+
+    IF open_accounts THEN
+        INSERT INTO loyalty_account (member_id, balance, pending, held, version)
+        SELECT i.id, 0, 0, 0, 0
+          FROM unnest(ids) AS i (id)
+         WHERE NOT EXISTS (SELECT FROM loyalty_account AS a WHERE a.member_id = i.id)
+         ORDER BY i.id
+            ON CONFLICT DO NOTHING;
+    END IF;
+
+    PERFORM FROM loyalty_account AS a WHERE a.member_id = ANY (ids) ORDER BY a.member_id FOR NO KEY UPDATE;
+
+    SELECT array_agg(p ORDER BY p.seq) FILTER (WHERE e.id IS NULL),
+           array_agg(
+               ROW(
+                   p.seq, CASE WHEN e.digest = p.digest THEN 'repeated' ELSE 'conflict' END,
+                   e.id, e.points, e.pending, e.balance_after, NULL
+               )::loyalty_outcome
+               ORDER BY p.seq
+           ) FILTER (WHERE e.id IS NOT NULL),
+           coalesce(bool_or(e.digest <> p.digest), FALSE)
+      INTO fresh, known, conflict
+      FROM unnest(postings) AS p
+      LEFT JOIN loyalty_entry AS e ON e.key = p.key;
+END
+$$;

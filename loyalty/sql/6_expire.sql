@@ -1,0 +1,55 @@
+-- What is left of lots whose validity has ended leaves the account, one entry a lot. At most ``most`` accounts a call, in
+-- ascending order after ``after_account``; returns how many lots and points went, and the last account seen.
+CREATE FUNCTION loyalty_expire(
+    due timestamptz, recorded timestamptz, after_account bigint, most integer,
+    OUT lots bigint, OUT points bigint, OUT last_account bigint
+) LANGUAGE plpgsql SET loyalty.journal = 'on' AS $$
+DECLARE
+    ids bigint[];
+BEGIN
+    SELECT array_agg(s.account_id)
+      INTO ids
+      FROM (
+          SELECT DISTINCT l.account_id
+            FROM loyalty_lot AS l
+           WHERE l.open AND NOT l.pending AND l.expires_at <= due AND l.account_id > after_account
+           ORDER BY l.account_id
+           LIMIT most
+      ) AS s;
+    last_account := ids[array_upper(ids, 1)];
+
+    PERFORM FROM loyalty_account AS a WHERE a.member_id = ANY (ids) ORDER BY a.member_id FOR NO KEY UPDATE;
+
+    WITH moves AS (
+        SELECT l.id AS lot_id, l.account_id, l.entry_id, l.remaining, l.expires_at,
+               'lot:' || l.id || ':expiry:' || to_char(l.expires_at AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MI') AS key,
+               a.balance - sum(l.remaining)
+                   OVER (PARTITION BY l.account_id ORDER BY l.expires_at, l.id) AS balance_after
+          FROM loyalty_lot AS l
+          JOIN loyalty_account AS a ON a.member_id = l.account_id
+         WHERE l.account_id = ANY (ids) AND l.open AND NOT l.pending AND l.expires_at <= due
+    ), entries AS (
+        INSERT INTO loyalty_entry (
+            account_id, kind, points, pending, held, balance_after, key, digest, effective_at, recorded_at,
+            about_id, reference, reason, trace
+        )
+        SELECT account_id, 'expiry', -remaining, 0, 0, balance_after, key,
+               substring(sha256(convert_to(key || '=' || remaining, 'UTF8')) FROM 1 FOR 16), expires_at, recorded,
+               entry_id, '', '', jsonb_build_object('expired', remaining)
+          FROM moves
+         ORDER BY account_id, expires_at, lot_id
+        RETURNING id, key
+    ), uses AS (
+        INSERT INTO loyalty_lotuse (entry_id, lot_id, points)
+        SELECT e.id, m.lot_id, m.remaining FROM moves AS m JOIN entries AS e ON e.key = m.key
+    ), drawn AS (
+        UPDATE loyalty_lot AS l SET remaining = 0 FROM moves AS m WHERE l.id = m.lot_id
+    ), accounts AS (
+        UPDATE loyalty_account AS a
+           SET balance = a.balance - s.points, version = a.version + 1
+          FROM (SELECT account_id, sum(remaining) AS points FROM moves GROUP BY account_id) AS s
+         WHERE a.member_id = s.account_id
+    )
+    SELECT count(*), coalesce(sum(remaining), 0) INTO lots, points FROM moves;
+END
+$$;

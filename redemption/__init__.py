@@ -1,0 +1,1 @@
+"""What points become: coupons, and the pages a buyer sees."""
