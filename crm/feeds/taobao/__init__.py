@@ -1,0 +1,50 @@
+"""The exports of the Taobao and Tmall seller back office: order list, detail list and refund list, of every era.
+
+Which of the three a file is shows in its columns. Platforms add columns every year, so only those are needed without
+which a row means nothing.
+"""
+
+from datetime import datetime
+
+from crm.feeds.rowwise import Feed
+from crm.feeds.tables import Columns
+from crm.feeds.taobao import details, orders, refunds
+from crm.feeds.taobao.buyers import BUYER_NAMES, NICK_NAMES
+
+ZONE = "Asia/Shanghai"
+
+# Of each group one column is needed.
+_NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
+    refunds.KIND: (refunds.REFUND_NO, refunds.ORDER_NO, refunds.AMOUNT, refunds.STATUS),
+    details.KIND: (details.ORDER_NO, details.TITLE, details.QUANTITY),
+    orders.KIND: (orders.ORDER_NO, (*BUYER_NAMES, *NICK_NAMES), orders.STATUS, orders.PLACED_AT, orders.PAID),
+}
+
+
+def missing_columns(columns: Columns, kind: str) -> list[str]:
+    """Name the columns that a list of this kind needs and this header lacks."""
+    return [names[0] for names in _NEEDED[kind] if columns.find(*names) is None]
+
+
+def recognise(columns: Columns) -> str:
+    """Tell which list this is; "" when it is none of the three."""
+    return next((kind for kind in _NEEDED if not missing_columns(columns, kind)), "")
+
+
+def resembles(columns: Columns) -> tuple[str, list[str]]:
+    """Name the list that a header comes closest to, and the columns it lacks for that."""
+    lacking = {kind: missing_columns(columns, kind) for kind in _NEEDED}
+    kind = min(lacking, key=lambda kind: len(lacking[kind]) / len(_NEEDED[kind]))
+    return kind, lacking[kind]
+
+
+def feed(columns: Columns, at: datetime, zone: str = ZONE) -> Feed | None:
+    """Make the feed that reads a file with these columns; ``None`` when it is none of the three lists."""
+    kind = recognise(columns)
+    if kind == orders.KIND:
+        return orders.OrderList(columns, at, zone)
+    if kind == details.KIND:
+        return details.DetailList(columns, at, zone)
+    if kind == refunds.KIND:
+        return refunds.RefundList(columns, at, zone)
+    return None
