@@ -11,9 +11,11 @@ repeated and shuffled imports end with the same points: nothing depends on how m
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from crm.api import OrderChange, OrderStatus
+from loyalty.choices import EntryKind
 from loyalty.journal import Posting, accrual, maturation, reversal
 from loyalty.rules import Rate
 from loyalty.validity import validity_end
@@ -161,29 +163,47 @@ class _Writer:
         self.postings.append(posting)
 
 
-def posted_orders(rows: Sequence[dict[str, Any]]) -> dict[int, PostedOrder]:
-    """Fold journal entries (id, order_id, kind, key, points, pending, about_id, trace), oldest first, into what each order
-    holds."""
-    by_order: dict[int, dict[int, PostedAccrual]] = {}
+class PostedRow(NamedTuple):
+    """A journal entry of an order, as far as planning needs it. ``points`` counts available and pending ones together."""
+
+    order_id: int
+    entry_id: int
+    kind: str
+    key: str
+    points: int
+    waiting: bool
+    about_id: int | None
+    rule_version: str
+    rule_per: str
+    rule_points: str
+
+    @property
+    def rate(self) -> Rate:
+        return Rate(
+            version=int(self.rule_version),
+            per=Decimal(self.rule_per),
+            points=int(self.rule_points),
+        )
+
+
+def posted_orders(rows: Sequence[PostedRow]) -> dict[int, PostedOrder]:
+    """Fold journal entries, oldest first, into what each order holds."""
+    by_order: dict[int, dict[int | None, PostedAccrual]] = {}
     reversals: dict[int, int] = {}
     for row in rows:
-        accruals = by_order.setdefault(row["order_id"], {})
-        if row["kind"] == "accrual":
-            accruals[row["id"]] = PostedAccrual(
-                key=row["key"],
-                points=row["points"] + row["pending"],
-                reversed=0,
-                waiting=row["pending"] > 0,
-                rate=Rate.from_trace(row["trace"]["rule"]),
+        accruals = by_order.setdefault(row.order_id, {})
+        if row.kind == EntryKind.ACCRUAL:
+            accruals[row.entry_id] = PostedAccrual(
+                row.key, row.points, 0, row.waiting, row.rate
             )
-            continue
-        given = accruals[row["about_id"]]
-        if row["kind"] == "maturation":
-            accruals[row["about_id"]] = replace(given, waiting=False)
-        elif row["kind"] == "reversal":
-            taken = -(row["points"] + row["pending"])
-            accruals[row["about_id"]] = replace(given, reversed=given.reversed + taken)
-            reversals[row["order_id"]] = reversals.get(row["order_id"], 0) + 1
+        elif row.kind == EntryKind.MATURATION:
+            accruals[row.about_id] = replace(accruals[row.about_id], waiting=False)
+        elif row.kind == EntryKind.REVERSAL:
+            given = accruals[row.about_id]
+            accruals[row.about_id] = replace(
+                given, reversed=given.reversed - row.points
+            )
+            reversals[row.order_id] = reversals.get(row.order_id, 0) + 1
     return {
         order_id: PostedOrder(tuple(accruals.values()), reversals.get(order_id, 0))
         for order_id, accruals in by_order.items()

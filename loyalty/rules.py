@@ -26,13 +26,6 @@ class Rate:
         """What an entry keeps of the rule, enough to work the figure out again in years."""
         return {"version": self.version, "per": str(self.per), "points": self.points}
 
-    @classmethod
-    def from_trace(cls, trace: dict[str, Any]) -> "Rate":
-        """The rule that an entry was made under (law 6: refunds go by the rule of their day)."""
-        return cls(
-            version=trace["version"], per=Decimal(trace["per"]), points=trace["points"]
-        )
-
 
 # In force until the shop publishes a rule of its own: one yuan, one point.
 BUILT_IN = Rate(version=0, per=Decimal(1), points=1)

@@ -102,7 +102,7 @@ BEGIN
          WHERE a.member_id = s.account_id
     )
     SELECT p.seq, CASE WHEN e.id IS NULL THEN 'nothing' ELSE 'posted' END, e.id,
-           coalesce(-m.now_points, 0), coalesce(-m.later_points, 0), (m.balance - m.upto_now)::bigint, NULL::bigint
+           coalesce(-m.now_points, 0)::bigint, coalesce(-m.later_points, 0)::bigint, (m.balance - m.upto_now)::bigint, NULL::bigint
       FROM unnest(prepared.fresh) AS p
       LEFT JOIN moves AS m ON m.key = p.key
       LEFT JOIN entries AS e ON e.key = p.key

@@ -1,0 +1,245 @@
+"""Joining a staged batch with what the database knows: one statement a table.
+
+Every column is a join in the algebraic sense: commutative, associative and repeatable. A status only rises, an instant is
+the earliest one reported, amounts follow the report with the greatest version. So the final row is the same whatever the
+sequence of files, and a statement that would change nothing touches no row.
+
+All of it runs under the channel's lock (``crm.orders``), so that a row that was not there when looked for is not there when
+it is inserted.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.backends.utils import CursorWrapper
+
+# A buyer seen for the first time becomes a member of his own. Members are found by identity and nothing else: two buyers
+# with the same phone or mail address stay two.
+_NEW_MEMBERS = """
+WITH seen AS (
+    SELECT buyer, min(name) AS name, min(placed_at) AS first_at
+      FROM (
+          SELECT buyer, name, placed_at FROM crm_stage_order
+          UNION ALL
+          SELECT buyer, name, at FROM crm_stage_refund
+      ) AS s
+     WHERE buyer IS NOT NULL
+     GROUP BY buyer
+), fresh AS (
+    SELECT nextval(pg_get_serial_sequence('crm_member', 'id')) AS id, seen.*
+      FROM seen
+     WHERE NOT EXISTS (
+           SELECT FROM crm_identity AS i WHERE i.channel_id = %(channel)s AND i.external_id = seen.buyer
+     )
+), members AS (
+    INSERT INTO crm_member (id, name, email, phone, note, joined_at)
+    SELECT id, name, '', '', '', coalesce(first_at, %(at)s) FROM fresh
+)
+INSERT INTO crm_identity (channel_id, external_id, member_id, name, email, phone)
+SELECT %(channel)s, buyer, id, name, '', '' FROM fresh
+"""
+
+# The contact details of the latest order that had any; between two of the same instant the greater text stands.
+_CONTACTS = """
+UPDATE crm_identity AS i
+   SET name = s.name, email = s.email, phone = s.phone, seen_at = s.seen_at
+  FROM (
+      SELECT DISTINCT ON (buyer) buyer, name, email, phone, seen_at
+        FROM crm_stage_order
+       WHERE buyer IS NOT NULL AND (email <> '' OR phone <> '')
+       ORDER BY buyer, seen_at DESC NULLS LAST, email DESC, phone DESC, name DESC
+  ) AS s
+ WHERE i.channel_id = %(channel)s AND i.external_id = s.buyer
+   AND (coalesce(s.seen_at, '-infinity'), s.email, s.phone, s.name)
+     > (coalesce(i.seen_at, '-infinity'), i.email, i.phone, i.name)
+"""
+
+_JOINED = """
+UPDATE crm_member AS m
+   SET joined_at = s.first_at
+  FROM (
+      SELECT i.member_id, min(o.placed_at) AS first_at
+        FROM crm_stage_order AS o
+        JOIN crm_identity AS i ON i.channel_id = %(channel)s AND i.external_id = o.buyer
+       GROUP BY i.member_id
+  ) AS s
+ WHERE m.id = s.member_id AND s.first_at < m.joined_at
+"""
+
+_CHANGED_ORDERS = """
+UPDATE crm_order AS o
+   SET member_id = n.member_id, identity_id = n.identity_id, status = n.status, paid = n.paid,
+       refunded_reported = n.refunded_reported, refunded = greatest(o.refunded, n.refunded_reported),
+       amount_from_lines = n.amount_from_lines, placed_at = n.placed_at, paid_at = n.paid_at,
+       shipped_at = n.shipped_at, completed_at = n.completed_at, closed_at = n.closed_at,
+       close_reason = n.close_reason, title = n.title, raw = n.raw, version = n.version
+  FROM (
+      SELECT o.id,
+             coalesce(o.member_id, i.member_id) AS member_id,
+             coalesce(o.identity_id, i.id) AS identity_id,
+             CASE WHEN s.rank > array_position(%(statuses)s, o.status::text) - 1 THEN s.status ELSE o.status END AS status,
+             CASE WHEN s.version > o.version AND s.paid IS NOT NULL THEN s.paid ELSE o.paid END AS paid,
+             greatest(o.refunded_reported, s.refunded) AS refunded_reported,
+             o.amount_from_lines OR s.amount_from_lines AS amount_from_lines,
+             least(o.placed_at, s.placed_at) AS placed_at,
+             least(o.paid_at, s.paid_at) AS paid_at,
+             least(o.shipped_at, s.shipped_at) AS shipped_at,
+             least(o.completed_at, s.completed_at) AS completed_at,
+             least(o.closed_at, s.closed_at) AS closed_at,
+             CASE WHEN s.version > o.version THEN s.close_reason ELSE o.close_reason END AS close_reason,
+             CASE WHEN s.version > o.version THEN s.title ELSE o.title END AS title,
+             CASE WHEN s.version > o.version THEN s.raw ELSE o.raw END AS raw,
+             greatest(o.version, s.version) AS version
+        FROM crm_stage_order AS s
+        JOIN crm_order AS o ON o.channel_id = %(channel)s AND o.external_no = s.external_no
+        LEFT JOIN crm_identity AS i ON i.channel_id = %(channel)s AND i.external_id = s.buyer
+  ) AS n
+ WHERE o.id = n.id
+   AND (o.member_id, o.identity_id, o.status, o.paid, o.refunded_reported, o.amount_from_lines, o.placed_at, o.paid_at,
+        o.shipped_at, o.completed_at, o.closed_at, o.version)
+    IS DISTINCT FROM
+       (n.member_id, n.identity_id, n.status, n.paid, n.refunded_reported, n.amount_from_lines, n.placed_at, n.paid_at,
+        n.shipped_at, n.completed_at, n.closed_at, n.version)
+RETURNING o.id
+"""
+
+_NEW_ORDERS = """
+INSERT INTO crm_order (
+    channel_id, external_no, member_id, identity_id, status, paid, refunded, refunded_reported, amount_from_lines,
+    placed_at, paid_at, shipped_at, completed_at, closed_at, close_reason, title, raw, version
+)
+SELECT %(channel)s, s.external_no, i.member_id, i.id, coalesce(s.status, 'placed'), coalesce(s.paid, 0),
+       coalesce(s.refunded, 0), coalesce(s.refunded, 0), s.amount_from_lines, s.placed_at, s.paid_at, s.shipped_at,
+       s.completed_at, s.closed_at, s.close_reason, s.title, s.raw, s.version
+  FROM crm_stage_order AS s
+  LEFT JOIN crm_identity AS i ON i.channel_id = %(channel)s AND i.external_id = s.buyer
+ WHERE NOT EXISTS (SELECT FROM crm_order AS o WHERE o.channel_id = %(channel)s AND o.external_no = s.external_no)
+RETURNING id
+"""
+
+_PRODUCTS = """
+INSERT INTO crm_product AS p (channel_id, code, title)
+SELECT %(channel)s, code, max(title) FROM crm_stage_line GROUP BY code ORDER BY code
+    ON CONFLICT (channel_id, code) DO UPDATE SET title = excluded.title WHERE excluded.title > p.title
+"""
+
+_LINES = """
+INSERT INTO crm_orderline AS l (order_id, key, product_id, title, options, quantity, unit_price, amount, version)
+SELECT o.id, s.key, p.id, s.title, s.options, s.quantity, s.unit_price, s.amount, s.version
+  FROM crm_stage_line AS s
+  JOIN crm_order AS o ON o.channel_id = %(channel)s AND o.external_no = s.external_no
+  JOIN crm_product AS p ON p.channel_id = %(channel)s AND p.code = s.code
+    ON CONFLICT (order_id, key) DO UPDATE
+   SET product_id = excluded.product_id, title = excluded.title, options = excluded.options,
+       quantity = excluded.quantity, unit_price = excluded.unit_price, amount = excluded.amount,
+       version = excluded.version
+ WHERE excluded.version > l.version
+RETURNING order_id
+"""
+
+_AMOUNTS_FROM_LINES = """
+UPDATE crm_order AS o
+   SET paid = n.paid
+  FROM (
+      SELECT l.order_id, greatest(sum(l.amount), 0) AS paid
+        FROM crm_orderline AS l
+       WHERE l.order_id = ANY (%(orders)s)
+       GROUP BY l.order_id
+  ) AS n
+ WHERE o.id = n.order_id AND o.amount_from_lines AND o.paid <> n.paid
+RETURNING o.id
+"""
+
+# A refund that stands on its own is a row without an order; a linked one is never unlinked again.
+_REFUNDS = """
+INSERT INTO crm_refund AS r (channel_id, external_no, order_id, member_id, status, amount, at, reason)
+SELECT %(channel)s, s.external_no, o.id, CASE WHEN o.id IS NULL THEN i.member_id END, s.status, s.amount, s.at, s.reason
+  FROM crm_stage_refund AS s
+  LEFT JOIN crm_order AS o ON o.channel_id = %(channel)s AND o.external_no = s.order_no
+  LEFT JOIN crm_identity AS i ON i.channel_id = %(channel)s AND i.external_id = s.buyer
+    ON CONFLICT (channel_id, external_no) DO UPDATE
+   SET status = excluded.status, amount = excluded.amount, at = excluded.at, reason = excluded.reason,
+       order_id = coalesce(r.order_id, excluded.order_id), member_id = coalesce(r.member_id, excluded.member_id)
+ WHERE (array_position(%(refund_statuses)s, excluded.status::text), excluded.amount,
+        coalesce(excluded.at, '-infinity'), excluded.reason)
+     > (array_position(%(refund_statuses)s, r.status::text), r.amount, coalesce(r.at, '-infinity'), r.reason)
+RETURNING order_id, member_id
+"""
+
+# The order list may report a total and the refund list its parts: the same money. The greater of the two is what went back.
+_REFUNDED = """
+UPDATE crm_order AS o
+   SET refunded = n.refunded
+  FROM (
+      SELECT o.id, greatest(o.refunded_reported, coalesce(sum(r.amount) FILTER (WHERE r.status = 'success'), 0)) AS refunded
+        FROM crm_order AS o
+        LEFT JOIN crm_refund AS r ON r.order_id = o.id
+       WHERE o.id = ANY (%(orders)s)
+       GROUP BY o.id
+  ) AS n
+ WHERE o.id = n.id AND o.refunded <> n.refunded
+RETURNING o.id
+"""
+
+
+@dataclass(slots=True)
+class Merged:
+    """What a batch changed: ids, and how many members were new."""
+
+    new: set[int] = field(default_factory=set)
+    updated: set[int] = field(default_factory=set)
+    members_new: int = 0
+    refunds: int = 0
+    members_with_returns: set[int] = field(default_factory=set)
+
+    @property
+    def orders(self) -> list[int]:
+        """All orders that are not as they were, ascending."""
+        return sorted(self.new | self.updated)
+
+
+def merge(
+    cursor: CursorWrapper,
+    channel_id: int,
+    at: datetime,
+    statuses: list[str],
+    refund_statuses: list[str],
+) -> Merged:
+    """Join the staged batch with the database. ``statuses`` in the order of their rank."""
+    values = {
+        "channel": channel_id,
+        "at": at,
+        "statuses": statuses,
+        "refund_statuses": refund_statuses,
+    }
+    merged = Merged()
+
+    cursor.execute(_NEW_MEMBERS, values)
+    merged.members_new = cursor.rowcount
+    cursor.execute(_CONTACTS, values)
+    cursor.execute(_JOINED, values)
+    cursor.execute(_CHANGED_ORDERS, values)
+    merged.updated = {row[0] for row in cursor.fetchall()}
+    cursor.execute(_NEW_ORDERS, values)
+    merged.new = {row[0] for row in cursor.fetchall()}
+
+    cursor.execute(_PRODUCTS, values)
+    cursor.execute(_LINES, values)
+    with_lines = {row[0] for row in cursor.fetchall()}
+    if with_lines:
+        merged.updated |= with_lines
+        cursor.execute(_AMOUNTS_FROM_LINES, {"orders": sorted(with_lines)})
+
+    cursor.execute(_REFUNDS, values)
+    refunds = cursor.fetchall()
+    merged.refunds = len(refunds)
+    with_refunds = {order_id for order_id, _ in refunds if order_id is not None}
+    merged.members_with_returns = {
+        member_id for order_id, member_id in refunds if order_id is None and member_id
+    }
+    if with_refunds:
+        merged.updated |= with_refunds
+        cursor.execute(_REFUNDED, {"orders": sorted(with_refunds)})
+
+    merged.updated -= merged.new
+    return merged

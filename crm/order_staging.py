@@ -1,0 +1,168 @@
+"""A batch of order records on its way into the database: temporary tables, filled by COPY.
+
+The tables live as long as the connection and are empty after each commit. They know nothing of ids; ``crm.order_merge``
+joins them with what the database already has.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.backends.utils import CursorWrapper
+
+from crm.choices import OrderStatus, RefundStatus
+from crm.feeds.records import OrderRecord, RefundRecord
+
+_TABLES = """
+CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_order (
+    external_no varchar(64) PRIMARY KEY, buyer varchar(120), name varchar(120), email varchar(254), phone varchar(20),
+    seen_at timestamptz, status varchar(10), rank smallint, paid numeric(14, 2), refunded numeric(14, 2),
+    amount_from_lines boolean, placed_at timestamptz, paid_at timestamptz, shipped_at timestamptz,
+    completed_at timestamptz, closed_at timestamptz, close_reason varchar(120), title varchar(300), raw jsonb,
+    version varchar(120)
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_line (
+    external_no varchar(64), key varchar(80), code varchar(120), title varchar(300), options varchar(300),
+    quantity integer, unit_price numeric(14, 4), amount numeric(14, 2), version varchar(80)
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_refund (
+    external_no varchar(64) PRIMARY KEY, order_no varchar(64), buyer varchar(120), name varchar(120), email varchar(254),
+    phone varchar(20), status varchar(10), rank smallint, amount numeric(14, 2), at timestamptz, reason varchar(200)
+) ON COMMIT DELETE ROWS;
+"""
+
+_COPY_ORDERS = "COPY crm_stage_order FROM STDIN"
+_COPY_LINES = "COPY crm_stage_line FROM STDIN"
+_COPY_REFUNDS = "COPY crm_stage_refund FROM STDIN"
+
+# Longer texts are cut to what the columns hold; numbers and keys are never cut, the feeds refuse those.
+_TITLE, _OPTIONS, _NAME, _REASON = 300, 300, 120, 120
+
+
+def stage(cursor: CursorWrapper, records: Sequence[OrderRecord]) -> None:
+    """Put the records into the temporary tables. No two of them may be of the same order."""
+    cursor.execute(_TABLES)
+    cursor.execute(
+        "DELETE FROM crm_stage_order; DELETE FROM crm_stage_line; DELETE FROM crm_stage_refund"
+    )
+    with cursor.copy(_COPY_ORDERS) as copy:
+        for record in records:
+            if record.unlinked_refund is None:
+                copy.write_row(_order_row(record))
+    with cursor.copy(_COPY_LINES) as copy:
+        for record in records:
+            for row in _line_rows(record):
+                copy.write_row(row)
+    with cursor.copy(_COPY_REFUNDS) as copy:
+        for row in _refund_rows(records):
+            copy.write_row(row)
+    cursor.execute(
+        "ANALYZE crm_stage_order; ANALYZE crm_stage_line; ANALYZE crm_stage_refund"
+    )
+
+
+def _order_row(record: OrderRecord) -> tuple[object, ...]:
+    buyer = record.buyer
+    contact = buyer is not None and bool(buyer.email or buyer.phone)
+    raw = json.dumps(record.raw, ensure_ascii=False, sort_keys=True)
+    return (
+        record.external_no,
+        buyer and buyer.external_id,
+        (buyer.name or buyer.external_id)[:_NAME] if buyer else None,
+        buyer.email if buyer else None,
+        buyer.phone if buyer else None,
+        (record.placed_at or record.paid_at) if contact else None,
+        record.status,
+        record.status.rank if record.status else None,
+        record.paid,
+        record.refunded,
+        record.amount_from_lines,
+        record.placed_at,
+        record.paid_at,
+        record.shipped_at,
+        record.completed_at,
+        record.closed_at,
+        record.close_reason[:_REASON],
+        record.title[:_TITLE],
+        raw,
+        _header_version(record, raw),
+    )
+
+
+def _header_version(record: OrderRecord, raw: str) -> str:
+    """What decides which of two reports of an order's amount, title and other columns stands: the later state, then the
+    platform's own update time, then the larger refund; a hash of the content breaks the tie, so that the winner does not
+    depend on which file came first. Empty when the record does not speak of the amount."""
+    if record.paid is None and not record.amount_from_lines:
+        return ""
+    content = f"{record.paid}\0{record.title}\0{record.close_reason}\0{raw}"
+    updated = record.updated_at.isoformat() if record.updated_at else ""
+    refunded = int((record.refunded or Decimal(0)) * 100)
+    return f"{_rank(record.status)}|{updated}|{refunded:014d}|{_hash(content)}"
+
+
+def _line_rows(record: OrderRecord) -> list[tuple[object, ...]]:
+    rank = _rank(record.status)
+    return [
+        (
+            record.external_no,
+            line.key,
+            line.product_code,
+            line.title[:_TITLE],
+            line.options[:_OPTIONS],
+            line.quantity,
+            line.unit_price,
+            line.amount,
+            f"{rank}|{_hash(f'{line.quantity}|{line.unit_price}|{line.amount}|{line.options}')}",
+        )
+        for line in record.lines
+    ]
+
+
+def _refund_rows(records: Sequence[OrderRecord]) -> list[tuple[object, ...]]:
+    best: dict[str, tuple[OrderRecord, RefundRecord]] = {}
+    for record in records:
+        for refund in (
+            *record.refunds,
+            *([record.unlinked_refund] if record.unlinked_refund else []),
+        ):
+            other = best.get(refund.external_no)
+            if other is None or _refund_order(refund) > _refund_order(other[1]):
+                best[refund.external_no] = (record, refund)
+    return [_refund_row(record, refund) for record, refund in best.values()]
+
+
+def _refund_row(record: OrderRecord, refund: RefundRecord) -> tuple[object, ...]:
+    unlinked = record.unlinked_refund is not None
+    buyer = record.buyer if unlinked else None
+    return (
+        refund.external_no,
+        None if unlinked else record.external_no,
+        buyer and buyer.external_id,
+        (buyer.name or buyer.external_id)[:_NAME] if buyer else None,
+        buyer and buyer.email,
+        buyer and buyer.phone,
+        refund.status,
+        refund.status.rank,
+        refund.amount,
+        refund.at,
+        refund.reason[:200],
+    )
+
+
+def _refund_order(refund: RefundRecord) -> tuple[int, Decimal, float]:
+    return (
+        RefundStatus(refund.status).rank,
+        refund.amount,
+        refund.at.timestamp() if isinstance(refund.at, datetime) else 0,
+    )
+
+
+def _rank(status: OrderStatus | None) -> int:
+    return status.rank if status else 0
+
+
+def _hash(content: str) -> str:
+    return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
