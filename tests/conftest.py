@@ -1,0 +1,46 @@
+"""Fixtures of all tests."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.core.cache import cache
+from django.test import TransactionTestCase, override_settings
+from pytest_django import DjangoDbBlocker
+
+from config.celery import app
+from tests import database
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Give this worker its database, and a new copy after every test that committed to it.
+
+    Django would empty the tables instead, and with them what the migrations had put there.
+    """
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+        database.make_template()
+        database.copy_template()
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: database.copy_template())
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Hash passwords in microseconds: the proper hasher takes half a second on purpose."""
+    hasher = f"{MD5PasswordHasher.__module__}.{MD5PasswordHasher.__qualname__}"
+    with override_settings(PASSWORD_HASHERS=[hasher]):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> None:
+    """Let no test see what another one left in the cache."""
+    cache.clear()
+
+
+@pytest.fixture
+def tasks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run Celery tasks where they are called, errors included. Without this a task only waits in the broker."""
+    monkeypatch.setattr(app.conf, "task_always_eager", True)
+    monkeypatch.setattr(app.conf, "task_eager_propagates", True)
