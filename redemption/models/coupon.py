@@ -29,7 +29,9 @@ class CouponPlan(models.Model):
             models.CheckConstraint(condition=models.Q(points_per_yuan__gt=0), name="redemption_plan_ratio_positive"),
             models.CheckConstraint(condition=models.Q(validity_days__gt=0), name="redemption_plan_validity_positive"),
             models.CheckConstraint(
-                condition=models.Q(starts_at=None) | models.Q(ends_at=None) | models.Q(starts_at__lt=models.F("ends_at")),
+                condition=models.Q(starts_at=None)
+                | models.Q(ends_at=None)
+                | models.Q(starts_at__lt=models.F("ends_at")),
                 name="redemption_plan_window_in_order",
             ),
         ]

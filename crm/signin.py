@@ -1,0 +1,84 @@
+"""How buyers sign in: a one-time code by mail, to addresses that the seller's data holds.
+
+The answer to a request is the same whether or not the shop knows the address, and a mail goes out either way: with a
+code, or with what to do next.
+"""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.forms import ConfirmLoginCodeForm, RequestLoginCodeForm
+from allauth.core import context, ratelimit
+from django import forms
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from crm.claims import claim_member, login_for
+from crm.models import User
+
+
+class BuyerAdapter(DefaultAccountAdapter):
+    """What differs from allauth's usual ways: nobody signs up, and who signs in is tied to his member."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "incorrect_code": _("This code is not right. Please compare it with the mail and try again."),
+        "too_many_login_attempts": _("Too many attempts. Please wait a few minutes and ask for a new code."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def format_email_subject(self, subject: str) -> str:
+        return f"[{settings.SHOP_NAME}] {subject}"
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        shop = {
+            "shop_name": settings.SHOP_NAME,
+            "shop_contact": settings.SHOP_CONTACT,
+            "minutes": settings.ACCOUNT_LOGIN_BY_CODE_TIMEOUT // 60,
+        }
+        super().send_mail(template_prefix, email, context | shop)
+
+    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
+        claim_member(user.pk, timezone.now())
+        return super().post_login(request, user, **kwargs)
+
+
+class AskForCodeForm(RequestLoginCodeForm):
+    """Where a buyer types his address. Whoever asks too often, by address or by network, is told to wait."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = _("E-mail address")
+        self.fields["email"].widget = forms.EmailInput(
+            attrs={
+                "autocomplete": "email",
+                "inputmode": "email",
+                "placeholder": "name@example.com",
+            }
+        )
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"].lower()
+        if not ratelimit.consume(context.request, action="request_login_code", key=email):
+            raise BuyerAdapter().validation_error("too_many_login_attempts")
+        self._user = login_for(email)
+        return email
+
+
+class TypeCodeForm(ConfirmLoginCodeForm):
+    """Where he types the code from the mail."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].label = _("Code from the mail")
+        self.fields["code"].widget = forms.TextInput(
+            attrs={
+                "autocomplete": "one-time-code",
+                "inputmode": "numeric",
+                "maxlength": 20,
+                "spellcheck": "false",
+            }
+        )

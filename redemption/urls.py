@@ -1,0 +1,17 @@
+"""Where the buyer's pages are."""
+
+from django.urls import path
+
+from redemption.views import coupons, points
+
+app_name = "redemption"
+
+urlpatterns = [
+    path("", points.home, name="home"),
+    path("history/", points.history, name="history"),
+    path("claim/", points.claim, name="claim"),
+    path("coupons/", coupons.store, name="store"),
+    path("coupons/mine/", coupons.mine, name="coupons"),
+    path("coupons/mine/<int:pk>/", coupons.coupon, name="coupon"),
+    path("coupons/<int:plan_id>/<int:yuan>/", coupons.confirm, name="confirm"),
+]

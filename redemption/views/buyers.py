@@ -1,0 +1,43 @@
+"""Who is looking at a page, and which part of a long list."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.cache import never_cache
+
+from crm.api import buyer_of
+
+_LARGEST_ID = 2**63 - 1
+
+
+def for_buyers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Call the view with the request and the ``Buyer`` who is signed in.
+
+    Others sign in first. A login without a member is sent to the home page, which says how to get one.
+    """
+
+    @never_cache
+    @login_required
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        assert request.user.pk is not None  # login_required saw to it.
+        buyer = buyer_of(request.user.pk)
+        if buyer is None:
+            return redirect("redemption:home")
+        return view(request, buyer, *args, **kwargs)
+
+    return guarded
+
+
+def before_id(request: HttpRequest) -> int | None:
+    """Return where the asked-for page of a list begins (``?before=``), or None for its first page."""
+    asked = request.GET.get("before")
+    if asked is None:
+        return None
+    if not asked.isascii() or not asked.isdecimal() or int(asked) > _LARGEST_ID:
+        raise Http404
+    return int(asked)

@@ -1,0 +1,102 @@
+"""The store, and the coupons a member holds."""
+
+from datetime import timedelta
+
+from allauth.core import ratelimit
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from crm.api import Buyer
+from loyalty import api as loyalty
+from redemption.checkout import Refused, coupon_expiry, redeem_coupon
+from redemption.offers import Offer, current_offers, find_offer
+from redemption.tokens import new_token
+from redemption.views.buyers import before_id, for_buyers
+from redemption.wallet import held_coupon, past_coupons, ready_coupons
+
+PAGE = 20
+MOST_READY = 100
+
+
+@require_safe
+@for_buyers
+def store(request: HttpRequest, buyer: Buyer) -> HttpResponse:
+    """Everything that points can be turned into now."""
+    at = timezone.now()
+    summary = loyalty.summary(buyer.member_id, at)
+    offers = [(offer, offer.missing(summary.spendable)) for offer in current_offers(at)]
+    return render(request, "redemption/store.html", {"page": "store", "summary": summary, "offers": offers})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_buyers
+def confirm(request: HttpRequest, buyer: Buyer, plan_id: int, yuan: int) -> HttpResponse:
+    """Show what a coupon costs and what stays; on POST with the page's token, take it."""
+    if request.method == "POST":
+        return _redeem(request, buyer, plan_id, yuan)
+    offer = find_offer(plan_id, yuan, timezone.now())
+    if offer is None:
+        raise Http404
+    return _confirm_page(request, buyer, offer)
+
+
+@require_safe
+@for_buyers
+def mine(request: HttpRequest, buyer: Buyer) -> HttpResponse:
+    """The member's coupons: those that can be used first, then what became of the others."""
+    at = timezone.now()
+    start = before_id(request)
+    past = list(past_coupons(buyer.member_id, at, before_id=start)[: PAGE + 1])
+    context = {
+        "page": "coupons",
+        "first_page": start is None,
+        "ready": ready_coupons(buyer.member_id, at)[:MOST_READY] if start is None else [],
+        "past": [(coupon, coupon.standing(at)) for coupon in past[:PAGE]],
+        "older": past[PAGE - 1].pk if len(past) > PAGE else None,
+    }
+    return render(request, "redemption/coupons.html", context)
+
+
+@require_safe
+@for_buyers
+def coupon(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
+    """One coupon with its code. Somebody else's is as good as none."""
+    found = held_coupon(buyer.member_id, pk)
+    if found is None:
+        raise Http404
+    context = {"page": "coupons", "coupon": found, "standing": found.standing(timezone.now())}
+    return render(request, "redemption/coupon.html", context)
+
+
+def _redeem(request: HttpRequest, buyer: Buyer, plan_id: int, yuan: int) -> HttpResponse:
+    if limited := ratelimit.consume_or_429(request, action="redeem_coupon", user=request.user):
+        return limited
+    at = timezone.now()
+    token = request.POST.get("token", "")
+    try:
+        issued = redeem_coupon(buyer.member_id, plan_id, yuan, token=token, at=at)
+    except Refused as refusal:
+        messages.error(request, refusal.message())
+        if find_offer(plan_id, yuan, at) is None:
+            return redirect("redemption:store")
+        # A fresh page of the same coupon shows what is missing or what has changed, and carries a fresh token.
+        return redirect("redemption:confirm", plan_id, yuan)
+    return redirect("redemption:coupon", issued.pk)
+
+
+def _confirm_page(request: HttpRequest, buyer: Buyer, offer: Offer) -> HttpResponse:
+    at = timezone.now()
+    summary = loyalty.summary(buyer.member_id, at)
+    context = {
+        "page": "store",
+        "offer": offer,
+        "summary": summary,
+        "missing": offer.missing(summary.spendable),
+        "left": summary.spendable - offer.points,
+        "last_day": coupon_expiry(at, offer.validity_days) - timedelta(microseconds=1),
+        "token": new_token(buyer.member_id, offer.plan_id, offer.yuan, offer.points, at=at),
+    }
+    return render(request, "redemption/confirm.html", context)

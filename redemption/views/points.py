@@ -1,0 +1,92 @@
+"""The points page and the history of points."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from crm.api import Buyer, ClaimState, buyer_of, claim_member, find_claim
+from loyalty import api as loyalty
+from redemption.offers import current_offers, worth_rounded_down
+from redemption.views.buyers import before_id, for_buyers
+from redemption.wallet import ready_coupons
+
+LATEST = 5  # Lines of history on the points page.
+PAGE = 20
+SHOWN_COUPONS = 3
+SHOWN_OFFERS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLine:
+    """A line of history with its words."""
+
+    line: loyalty.StatementLine
+    headline: str
+    explanation: list[str]
+
+
+@require_safe
+@never_cache
+def home(request: HttpRequest) -> HttpResponse:
+    """The shop window for strangers, the points page for members, and a helping hand for logins without a member."""
+    at = timezone.now()
+    if not request.user.is_authenticated:
+        return render(request, "redemption/welcome.html", {"offers": current_offers(at)})
+    buyer = buyer_of(request.user.pk)
+    if buyer is None:
+        if request.user.is_staff:
+            return render(request, "redemption/staff.html")
+        return render(request, "redemption/no_member.html", {"claim": find_claim(request.user.pk)})
+
+    summary = loyalty.summary(buyer.member_id, at)
+    offers = current_offers(at)
+    ready = list(ready_coupons(buyer.member_id, at)[: SHOWN_COUPONS + 1])
+    context = {
+        "page": "home",
+        "buyer": buyer,
+        "summary": summary,
+        "expiring_day": summary.expiring_at and summary.expiring_at - timedelta(microseconds=1),
+        "worth": worth_rounded_down(summary.spendable, offers),
+        "offers": [(offer, offer.missing(summary.spendable)) for offer in offers[:SHOWN_OFFERS]],
+        "more_offers": len(offers) > SHOWN_OFFERS,
+        "coupons": ready[:SHOWN_COUPONS],
+        "more_coupons": len(ready) > SHOWN_COUPONS,
+        "lines": _shown(loyalty.history(buyer.member_id, limit=LATEST)),
+    }
+    return render(request, "redemption/home.html", context)
+
+
+@require_safe
+@for_buyers
+def history(request: HttpRequest, buyer: Buyer) -> HttpResponse:
+    """All that ever happened to the member's points, newest first, a page at a time."""
+    found = loyalty.history(buyer.member_id, before_id=before_id(request), limit=PAGE + 1)
+    context = {
+        "page": "history",
+        "lines": _shown(found[:PAGE]),
+        "older": found[PAGE - 1].entry_id if len(found) > PAGE else None,
+    }
+    only_lines = getattr(request, "htmx", False)
+    return render(request, "redemption/_lines.html" if only_lines else "redemption/history.html", context)
+
+
+@require_POST
+@never_cache
+def claim(request: HttpRequest) -> HttpResponse:
+    """Look once more for the member of a login that has none, after the shop has put its data in order."""
+    if request.user.is_authenticated:
+        found = claim_member(request.user.pk, timezone.now())
+        if found.state is not ClaimState.TIED:
+            messages.info(request, _("Nothing has changed yet: the shop's data still does not lead to your points."))
+    return redirect("redemption:home")
+
+
+def _shown(lines: list[loyalty.StatementLine]) -> list[ShownLine]:
+    return [ShownLine(line, loyalty.headline(line), loyalty.explain(line)) for line in lines]
