@@ -11,6 +11,8 @@ from pytest_django import DjangoDbBlocker
 from config.celery import app
 from tests import database
 
+pytest_plugins = ["tests.cast"]
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
