@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+WRAPPED = "='\t "  # What a cell begins with that ``clean`` has more to do for than to strip the end.
 CENT = Decimal("0.01")
 TEN_THOUSANDTH = Decimal("0.0001")
 MAX_AMOUNT = Decimal(10_000_000)  # More than this in one order is a shifted column, not a sale.
@@ -52,7 +53,7 @@ class CellError(ValueError):
 def clean(cell: str) -> str:
     """Free a cell of what exporters wrap around text: ``="…"``, a leading ``'``, tabs and blanks, and ``'null``."""
     text = cell.strip()
-    if text and text[0] in "='":
+    if text and text[0] in WRAPPED:
         if text.startswith('="') and text.endswith('"') and len(text) > 2:
             text = text[2:-1].strip()
         elif text[0] == "'":
@@ -136,6 +137,9 @@ def read_money(cell: str, decimal_mark: str = ".") -> Decimal | None:
 
     Raises ``CellError``: ``amount_unreadable``, ``amount_negative``, ``amount_absurd``.
     """
+    whole, _mark, cents = cell.partition(decimal_mark)
+    if len(cents) == 2 and len(whole) <= 7 and cents.isdigit() and whole.isdigit() and cell.isascii():
+        return Decimal(f"{whole}.{cents}")
     value = _amount(cell, decimal_mark, signed=False)
     return None if value is None else cents_half_up(value)
 
@@ -189,6 +193,8 @@ class TimeReader:
 
         Raises ``CellError``: ``time_unreadable``, ``time_too_old``, ``time_future``.
         """
+        if not cell:
+            return None
         value = None
         if len(cell) == 19 and (offset := self._offsets.get(cell[:10])):
             try:

@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from crm.feeds.bytestreams import MAX_LINE_BYTES, open_bytes, whole_lines
@@ -105,13 +106,17 @@ class _Lines:
     ended: bool = False  # The reader asked for a line and there was none.
 
     def __iter__(self) -> Iterator[str]:
+        # Chained in C: a generator of our own would cost as much a line as the reader does.
+        return chain.from_iterable(self._blocks())
+
+    def _blocks(self) -> Iterator[io.StringIO]:
         done_before, unfinished = -1, 0
         for _first_line, text in _decoded(self.path, self.encoding):
             unfinished = unfinished + len(text) if self.done == done_before else 0
             if unfinished > MAX_RECORD_BYTES:
                 raise UnreadableFile("record_too_long", line=self.done + 1)
             done_before = self.done
-            yield from io.StringIO(text, newline="")
+            yield io.StringIO(text, newline="")
         self.ended = True
 
 

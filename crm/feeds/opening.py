@@ -62,12 +62,12 @@ def inspect(
     path = Path(path)
     if _is_packed_workbook(path):
         table: Table = open_workbook(path)
-        return _look_over(table, _feed(table, fmt, profile, at, zone), samples)
+        return _look_over(table, _feed(table, fmt, profile, at, zone, keep_rest=False), samples)
     failures = []
     for encoding in _encodings(path, profile):
         try:
             table = open_text_table(path, encoding, profile.delimiter if profile else "")
-            return _look_over(table, _feed(table, fmt, profile, at, zone), samples)
+            return _look_over(table, _feed(table, fmt, profile, at, zone, keep_rest=False), samples)
         except WrongEncoding as failure:
             # The file is decoded on the way, so this try may have come far; the next one starts from the beginning.
             failures.append(failure)
@@ -101,7 +101,7 @@ def read(
         delimiter = profile.delimiter if profile else ""
         table = _open_checked(path, encoding or wanted or detect_encoding(path), delimiter)
     try:
-        yield from _feed(table, fmt, profile, at, zone).read(table.rows(), start_line)
+        yield from _feed(table, fmt, profile, at, zone, keep_rest=True).read(table.rows(), start_line)
     except WrongEncoding as failure:
         raise failure.as_unreadable() from None
 
@@ -126,11 +126,13 @@ def _encodings(path: Path, profile: Profile | None) -> tuple[str, ...]:
     return (profile.encoding,) if profile and profile.encoding else possible_encodings(path)
 
 
-def _feed(table: Table, fmt: Format, profile: Profile | None, at: datetime, zone: str) -> Feed:
+def _feed(
+    table: Table, fmt: Format, profile: Profile | None, at: datetime, zone: str, *, keep_rest: bool
+) -> Feed:
     """Choose the feed by format and header. Raises ``UnreadableFile`` with the columns that are missing."""
     columns = Columns(table.header)
     found = ", ".join(table.header[:_NAMES_SHOWN])
-    if fmt != "csv" and (feed := taobao.feed(columns, at, zone)):
+    if fmt != "csv" and (feed := taobao.feed(columns, at, zone, keep_rest=keep_rest)):
         return feed
     if fmt == "taobao" or (fmt == "auto" and profile is None):
         kind, missing = taobao.resembles(columns)

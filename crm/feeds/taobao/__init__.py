@@ -38,11 +38,14 @@ def resembles(columns: Columns) -> tuple[str, list[str]]:
     return kind, lacking[kind]
 
 
-def feed(columns: Columns, at: datetime, zone: str = ZONE) -> Feed | None:
-    """Make the feed that reads a file with these columns; ``None`` when it is none of the three lists."""
+def feed(columns: Columns, at: datetime, zone: str = ZONE, *, keep_rest: bool = True) -> Feed | None:
+    """Make the feed that reads a file with these columns; ``None`` when it is none of the three lists.
+
+    With ``keep_rest=False`` an order list leaves out the columns that have no field of their own.
+    """
     kind = recognise(columns)
     if kind == orders.KIND:
-        return orders.OrderList(columns, at, zone)
+        return orders.OrderList(columns, at, zone, keep_rest=keep_rest)
     if kind == details.KIND:
         return details.DetailList(columns, at, zone)
     if kind == refunds.KIND:

