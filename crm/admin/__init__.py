@@ -1,0 +1,21 @@
+"""Admin pages of the ground floor."""
+
+from crm.admin.catalogue import ChannelAdmin, ImportProfileAdmin, ProductAdmin
+from crm.admin.imports import ImportJobAdmin
+from crm.admin.members import MemberAdmin
+from crm.admin.orders import OrderAdmin, RefundAdmin
+from crm.admin.stafflog import StaffActionAdmin
+from crm.admin.users import GroupAdmin, UserAdmin
+
+__all__ = [
+    "ChannelAdmin",
+    "GroupAdmin",
+    "ImportJobAdmin",
+    "ImportProfileAdmin",
+    "MemberAdmin",
+    "OrderAdmin",
+    "ProductAdmin",
+    "RefundAdmin",
+    "StaffActionAdmin",
+    "UserAdmin",
+]

@@ -1,0 +1,66 @@
+"""What the ground floor itself shows on a member's page: identities, orders, the staff log."""
+
+from typing import Any
+
+from django.db.models import Count, Max, Sum
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from crm.admin.stafflog import action_label
+from crm.adminkit import PERSONAL_DATA, Panel, add_member_panel, masked_email, masked_phone, may
+from crm.models import Identity, Order, StaffAction
+
+_LATEST_ORDERS = 20
+_LATEST_ACTIONS = 20
+
+
+def _identities(request: HttpRequest, member_id: int) -> dict[str, Any]:
+    full = may(request, PERSONAL_DATA)
+    identities = Identity.objects.filter(member=member_id).select_related("channel").order_by("pk")
+    return {
+        "rows": [
+            {
+                "channel": identity.channel.name,
+                "external_id": identity.external_id,
+                "name": identity.name,
+                "email": identity.email if full else masked_email(identity.email),
+                "phone": identity.phone if full else masked_phone(identity.phone),
+                "seen_at": identity.seen_at,
+            }
+            for identity in identities
+        ]
+    }
+
+
+def _orders(request: HttpRequest, member_id: int) -> dict[str, Any]:
+    orders = Order.objects.filter(member=member_id)
+    figures = orders.aggregate(number=Count("pk"), paid=Sum("paid"), refunded=Sum("refunded"), last=Max("placed_at"))
+    latest = orders.select_related("channel").order_by("-placed_at", "-pk")[:_LATEST_ORDERS]
+    return {"figures": figures, "rows": list(latest), "more": figures["number"] > _LATEST_ORDERS, "member_id": member_id}
+
+
+def _staff_log(request: HttpRequest, member_id: int) -> dict[str, Any]:
+    actions = StaffAction.objects.filter(member=member_id).select_related("actor").order_by("-pk")[:_LATEST_ACTIONS]
+    return {
+        "rows": [
+            {
+                "at": action.at,
+                "who": action.actor.get_username() if action.actor else "",
+                "what": action_label(action.action),
+                "reason": action.reason,
+                "points": action.details.get("points"),
+            }
+            for action in actions
+        ]
+    }
+
+
+def register() -> None:
+    """Hand in the panels; the order of the page is identities, points, orders, coupons, staff log."""
+    add_member_panel(
+        Panel("identities", _("Identities"), "admin/crm/member/identities.html", _identities, "crm.view_member", 10)
+    )
+    add_member_panel(Panel("orders", _("Orders"), "admin/crm/member/orders.html", _orders, "crm.view_order", 30))
+    add_member_panel(
+        Panel("stafflog", _("Staff log"), "admin/crm/member/stafflog.html", _staff_log, "crm.view_staffaction", 90)
+    )

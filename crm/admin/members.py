@@ -1,0 +1,184 @@
+"""Members: the list, and one page with all that is known of a buyer."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Max, Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.views import ChangeList
+
+from crm.admin import member_panels
+from crm.admin.member_import import MemberImportExportMixin
+from crm.admin.member_search import find_members
+from crm.adminkit import PERSONAL_DATA, Column, masked_email, masked_phone, may, member_columns
+from crm.adminkit import member_panels as panels_of
+from crm.feeds.cells import read_phone
+from crm.models import Member, Order
+from crm.stafflog import log_action
+
+member_panels.register()
+
+
+class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Member
+        fields = ("name", "email", "phone", "birthday", "note")
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).lower()
+
+    def clean_phone(self) -> str:
+        """Keep digits only, as orders do, so that the search by phone finds both."""
+        typed: str = self.cleaned_data["phone"]
+        if "phone" not in self.changed_data:
+            return typed
+        phone = read_phone(typed)
+        if typed and not phone:
+            raise ValidationError(_("Write the whole phone number: eleven digits, or a country code such as +44 first."))
+        return phone
+
+
+class MemberChangeList(ChangeList):
+    """One page of members with their figures: a fixed number of queries, however many members it shows."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        members: list[Member] = list(self.result_list)
+        self.result_list = members
+        ids = [member.pk for member in members]
+        orders = {
+            row["member_id"]: row
+            for row in Order.objects.filter(member__in=ids)
+            .order_by()
+            .values("member_id")
+            .annotate(number=Count("pk"), last=Max("placed_at"))
+        }
+        columns = {column.name: column.values(ids) for column in member_columns()}
+        for member in members:
+            figures = orders.get(member.pk, {})
+            member.page_figures = {  # type: ignore[attr-defined]
+                "orders": figures.get("number", 0),
+                "last_order": figures.get("last"),
+                **{name: values.get(member.pk) for name, values in columns.items()},
+            }
+
+
+def _figure(column: Column) -> Any:
+    """Make a list column of what an upper floor handed in."""
+
+    @display(description=column.title)
+    def shown(member: Member) -> Any:
+        value = member.page_figures.get(column.name)  # type: ignore[attr-defined]
+        return column.empty if value is None else value
+
+    return shown
+
+
+@admin.register(Member)
+class MemberAdmin(MemberImportExportMixin, ModelAdmin):
+    """Phones and mail addresses are shown in full, and can be changed, only with the permission for personal data."""
+
+    form = MemberForm
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("name",)
+    search_help_text = _("Name or platform name, or a whole phone number or mail address")
+    ordering = ("-id",)
+    sortable_by = ()
+    actions = None
+    readonly_fields = ("shown_email", "shown_phone", "joined_at")
+    change_form_outer_after_template = "admin/crm/member/panels.html"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return MemberChangeList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
+        return super().get_queryset(request).prefetch_related("identities__channel")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Member], search_term: str
+    ) -> tuple[QuerySet[Member], bool]:
+        return find_members(queryset, search_term), False
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        contact = ("full_phone", "full_email") if may(request, PERSONAL_DATA) else ("shown_phone", "shown_email")
+        figures = [_figure(column) for column in member_columns()]
+        return ["shown_name", "platform_names", *contact, *figures, "orders", "last_order"]
+
+    def get_fields(self, request: HttpRequest, obj: Member | None = None) -> list[Any]:
+        if obj is None or may(request, PERSONAL_DATA):
+            fields: list[Any] = [("name", "birthday"), ("email", "phone"), "note"]
+        else:
+            fields = ["name", ("shown_email", "shown_phone"), "note"]
+        return [*fields, "joined_at"] if obj is not None else fields
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @display(description=_("name"))
+    def shown_name(self, member: Member) -> str:
+        return str(member)
+
+    @display(description=_("platform names"))
+    def platform_names(self, member: Member) -> str:
+        return "、".join(f"{identity.external_id}" for identity in member.identities.all())
+
+    @display(description=_("phone"))
+    def full_phone(self, member: Member) -> str:
+        return _first("phone", member)
+
+    @display(description=_("e-mail"))
+    def full_email(self, member: Member) -> str:
+        return _first("email", member)
+
+    @display(description=_("phone"))
+    def shown_phone(self, member: Member) -> str:
+        return masked_phone(_first("phone", member))
+
+    @display(description=_("e-mail"))
+    def shown_email(self, member: Member) -> str:
+        return masked_email(_first("email", member))
+
+    @display(description=_("orders"))
+    def orders(self, member: Member) -> int:
+        number: int = member.page_figures["orders"]  # type: ignore[attr-defined]
+        return number
+
+    @display(description=_("last order"))
+    def last_order(self, member: Member) -> Any:
+        return member.page_figures["last_order"]  # type: ignore[attr-defined]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        panels = []
+        if object_id.isdecimal() and self.has_view_permission(request):
+            member_id = int(object_id)
+            panels = [
+                {"name": panel.name, "title": panel.title, "template": panel.template}
+                | {"data": panel.context(request, member_id)}
+                for panel in panels_of(request)
+            ]
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "panels": panels})
+
+    def save_model(self, request: HttpRequest, obj: Member, form: "forms.ModelForm[Member]", change: bool) -> None:
+        now = timezone.now()
+        if not change:
+            obj.joined_at = now
+        super().save_model(request, obj, form, change)
+        if form.changed_data:
+            log_action(
+                "member.change", actor_id=request.user.pk, at=now, member_id=obj.pk, fields=sorted(form.changed_data)
+            )
+
+
+def _first(field: str, member: Member) -> str:
+    """What staff typed, else what the first platform that knows it says."""
+    own: str = getattr(member, field)
+    return own or next((value for identity in member.identities.all() if (value := getattr(identity, field))), "")

@@ -1,0 +1,61 @@
+"""The staff log: who did what, when and why."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from crm.adminkit import EndlessAdmin
+from crm.models import StaffAction
+
+# What the stable words of the log mean. A word that is not here is shown as it is.
+ACTIONS: dict[str, Promise] = {
+    "coupon.refuse": _("Refused a coupon"),
+    "coupon.use": _("Took a coupon"),
+    "import.again": _("Ran an import again"),
+    "import.confirm": _("Confirmed an import"),
+    "import.discard": _("Discarded an import"),
+    "import.done": _("Import finished"),
+    "import.resume": _("Resumed an import"),
+    "import.upload": _("Uploaded order files"),
+    "member.change": _("Changed a member"),
+    "members.export": _("Exported members"),
+    "members.import": _("Imported members"),
+    "points.adjust": _("Adjusted points"),
+    "rule.publish": _("Published an earning rule"),
+}
+
+
+def action_label(action: str) -> str:
+    """Return what a stable word of the log means, in the language of the page."""
+    return str(ACTIONS.get(action, action))
+
+
+class ActionFilter(admin.SimpleListFilter):
+    """Filters by the known words, without asking the database which ones occur."""
+
+    title = _("what")
+    parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, Promise]]:
+        return list(ACTIONS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[StaffAction]) -> QuerySet[StaffAction]:
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
+@admin.register(StaffAction)
+class StaffActionAdmin(EndlessAdmin):
+    """Read-only for everybody: a log that can be edited proves nothing."""
+
+    list_display = ("at", "actor", "what", "member", "reason")
+    list_filter = (ActionFilter,)
+    list_select_related = ("actor", "member")
+    fields = ("at", "actor", "what", "member", "reason", "details")
+    readonly_fields = fields
+
+    @display(description=_("what"))
+    def what(self, action: StaffAction) -> str:
+        return action_label(action.action)

@@ -1,0 +1,247 @@
+"""Import jobs: checked, confirmed by a person, run by a worker, and taken up again when that worker dies.
+
+Progress, counts and refused rows are saved in the transaction of each batch, and every batch moves the file's position
+on from the value it was read at. A killed worker therefore loses at most the batch it had not committed, and two
+workers on one job cannot both record a batch: the second finds the position moved and stops.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.core.files.uploadedfile import UploadedFile
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q
+from django.utils.translation import gettext_noop
+
+from crm.feeds import Profile, UnreadableFile
+from crm.imports import pipeline
+from crm.imports import uploads as uploaded
+from crm.imports.counts import Counts
+from crm.imports.locks import job_lock, locked_jobs
+from crm.imports.pipeline import Source
+from crm.models import Channel, ImportFile, ImportJob, ImportProblem, ImportProfile
+from crm.stafflog import log_action
+
+logger = logging.getLogger(__name__)
+
+State = ImportJob.State
+
+# A job without a sign of life for so long is taken up again: its worker died, or its message was lost.
+STALLED_AFTER = timedelta(seconds=60)
+
+# Kept in English in the database and translated where shown.
+FILE_CHANGED = gettext_noop("The uploaded file is no longer what was checked, or it is gone. Upload it again.")
+BROKE_OFF = gettext_noop("The import stopped on an error of the program. What was recorded stays; press Resume to go on.")
+
+
+class WrongState(Exception):
+    """The job is not in a state that allows this step; somebody else was quicker, or the page is old."""
+
+
+class Overtaken(Exception):
+    """Another worker recorded this batch; this one wrote nothing and stops."""
+
+
+def create(
+    *, channel: Channel, profile: ImportProfile | None, uploads: Sequence[UploadedFile], actor_id: int, at: datetime
+) -> ImportJob:
+    """Keep uploaded files as a new job that waits to be checked. Without a profile their columns say what they are."""
+    with transaction.atomic():
+        job = ImportJob.objects.create(channel=channel, profile=profile, created_by_id=actor_id, created_at=at)
+        files = [uploaded.store(job, upload) for upload in uploads]
+        log_action("import.upload", actor_id=actor_id, at=at, job=job.pk, files=[file.name for file in files])
+    return job
+
+
+def check(job_id: int, *, at: datetime) -> None:
+    """Look at every file of a job without recording anything; then it waits for confirmation, or it has failed.
+
+    Does nothing to a job that is not waiting for this.
+    """
+    job = ImportJob.objects.select_related("channel", "profile").get(pk=job_id)
+    if job.state != State.CHECKING:
+        return
+    unreadable = False
+    for file in job.files.all():
+        unreadable |= not _check_file(job, file, at)
+    state = State.FAILED if unreadable else State.READY
+    ImportJob.objects.filter(pk=job_id, state=State.CHECKING).update(
+        state=state, beat_at=at, finished_at=at if unreadable else None
+    )
+
+
+def _check_file(job: ImportJob, file: ImportFile, at: datetime) -> bool:
+    """Inspect one file and keep what was found; false when it cannot be read at all."""
+    try:
+        found = _source(job, file).inspect(at)
+    except UnreadableFile as error:
+        params = {name: str(value) for name, value in error.params.items()}
+        file.inspection = {"unreadable": {"code": error.code, "params": params}}
+    else:
+        file.format, file.encoding, file.rows = found.kind, found.encoding, found.rows
+        file.inspection = json.loads(json.dumps(asdict(found), cls=DjangoJSONEncoder))
+    file.save(update_fields=["format", "encoding", "rows", "inspection"])
+    return "unreadable" not in file.inspection
+
+
+def _source(job: ImportJob, file: ImportFile) -> Source:
+    profile = Profile.from_json(job.profile.code, job.profile.settings) if job.profile else None
+    return Source(Path(file.file.path), job.channel, profile, file.encoding)
+
+
+def confirm(job_id: int, *, actor_id: int, at: datetime) -> None:
+    """Queue a checked job on a person's word. Raises ``WrongState`` when it is not waiting for that."""
+    _queue(job_id, [State.READY], action="import.confirm", actor_id=actor_id, at=at)
+
+
+def resume(job_id: int, *, actor_id: int, at: datetime) -> None:
+    """Queue a failed or stalled job again; it goes on where the last committed batch ended."""
+    _queue(job_id, [State.FAILED, State.RUNNING, State.QUEUED], action="import.resume", actor_id=actor_id, at=at)
+
+
+def run_again(job_id: int, *, actor_id: int, at: datetime) -> None:
+    """Queue a finished job from the first row. Rows that are already recorded count as unchanged."""
+    with transaction.atomic():
+        _queue(job_id, [State.DONE], action="import.again", actor_id=actor_id, at=at)
+        ImportProblem.objects.filter(file__job=job_id).delete()
+        ImportFile.objects.filter(job=job_id).update(next_line=0, counts={}, done=False)
+        ImportJob.objects.filter(pk=job_id).update(started_at=None)
+
+
+def discard(job_id: int, *, actor_id: int, at: datetime) -> None:
+    """Cancel a job that has recorded nothing yet and remove its files. Raises ``WrongState`` otherwise."""
+    with transaction.atomic():
+        job = ImportJob.objects.select_for_update().get(pk=job_id)
+        files = list(job.files.all())
+        if job.state not in (State.CHECKING, State.READY, State.FAILED) or any(file.next_line for file in files):
+            raise WrongState(job.state)
+        job.state, job.finished_at = State.CANCELLED, at
+        job.save(update_fields=["state", "finished_at"])
+        log_action("import.discard", actor_id=actor_id, at=at, job=job_id)
+        for file in files:
+            transaction.on_commit(partial(file.file.storage.delete, file.file.name))
+
+
+def _queue(job_id: int, states: list[State], *, action: str, actor_id: int, at: datetime) -> None:
+    with transaction.atomic():
+        job = ImportJob.objects.select_for_update().get(pk=job_id)
+        if job.state not in states or any("unreadable" in file.inspection for file in job.files.all()):
+            raise WrongState(job.state)
+        job.state, job.beat_at, job.finished_at, job.error = State.QUEUED, at, None, ""
+        job.save(update_fields=["state", "beat_at", "finished_at", "error"])
+        log_action(action, actor_id=actor_id, at=at, job=job_id)
+        transaction.on_commit(partial(_dispatch, job_id))
+
+
+def _dispatch(job_id: int) -> None:
+    # Imported late: tasks stand above this module. A broker that is away is no reason to fail, as the job is queued in
+    # the database and ``take_up_stalled`` finds it there.
+    from crm.tasks import run_import
+
+    try:
+        run_import.delay(job_id)
+    except run_import.OperationalError:
+        logger.warning("import %s waits in the database: the broker did not answer", job_id)
+
+
+def take_up_stalled(*, at: datetime) -> list[int]:
+    """Dispatch every job that waits or runs without a sign of life and that no live session works on."""
+    silent = Q(beat_at__lt=at - STALLED_AFTER) | Q(beat_at=None, created_at__lt=at - STALLED_AFTER)
+    waiting = ImportJob.objects.filter(silent, state__in=[State.QUEUED, State.RUNNING])
+    stalled = sorted(set(waiting.values_list("pk", flat=True)) - locked_jobs())
+    # Renewing the sign of life keeps the next minute's round from sending the same job again.
+    ImportJob.objects.filter(pk__in=stalled).update(beat_at=at)
+    for job_id in stalled:
+        _dispatch(job_id)
+    return stalled
+
+
+def run(job_id: int, *, clock: Callable[[], datetime]) -> bool:
+    """Run a queued or broken-off job to its end; false when there was nothing to do or another worker has it.
+
+    ``clock`` gives the time at the start and at every batch. A database that goes away leaves the job as it is, to be
+    taken up again; any other error marks it as failed.
+    """
+    at = clock()
+    with job_lock(job_id) as held:
+        if not held:
+            return False
+        job = ImportJob.objects.select_related("channel", "profile").get(pk=job_id)
+        if job.state not in (State.QUEUED, State.RUNNING):
+            return False
+        job.state, job.beat_at, job.started_at = State.RUNNING, at, job.started_at or at
+        job.save(update_fields=["state", "beat_at", "started_at"])
+        try:
+            for file in job.files.filter(done=False):
+                _run_file(job, file, clock)
+        except Overtaken:
+            logger.warning("import %s: another worker was quicker", job_id)
+            return False
+        except UnreadableFile as error:
+            logger.error("import %s: %s", job_id, error.code)
+            _fail(job_id, FILE_CHANGED, clock())
+            return True
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            logger.exception("import %s broke off", job_id)
+            _fail(job_id, BROKE_OFF, clock())
+            return True
+        _finish(job, clock())
+        return True
+
+
+def _run_file(job: ImportJob, file: ImportFile, clock: Callable[[], datetime]) -> None:
+    counts = Counts.from_json(file.counts)
+    next_line = file.next_line
+
+    def save(batch: pipeline.Batch) -> None:
+        nonlocal next_line
+        counts.add(batch.counts)
+        moved = ImportFile.objects.filter(pk=file.pk, next_line=next_line, done=False).update(
+            next_line=batch.next_line, counts=counts.as_json(), done=batch.last
+        )
+        if not moved:
+            raise Overtaken
+        next_line = batch.next_line
+        ImportProblem.objects.bulk_create(
+            ImportProblem(
+                file_id=file.pk,
+                line_no=problem.line_no,
+                column=problem.column[:120],
+                code=problem.code,
+                value=problem.value[:200],
+                external_no=problem.external_no[:64],
+            )
+            for problem in batch.problems
+        )
+        ImportJob.objects.filter(pk=job.pk).update(beat_at=clock())
+
+    pipeline.run_file(
+        _source(job, file), at=clock(), read_at=job.started_at, start_line=file.next_line, save=save
+    )
+
+
+def _fail(job_id: int, error: str, at: datetime) -> None:
+    ImportJob.objects.filter(pk=job_id).update(state=State.FAILED, error=error, finished_at=at)
+
+
+def _finish(job: ImportJob, at: datetime) -> None:
+    with transaction.atomic():
+        done = ImportJob.objects.filter(pk=job.pk, state=State.RUNNING).update(state=State.DONE, finished_at=at)
+        if done:
+            log_action("import.done", actor_id=job.created_by_id, at=at, job=job.pk, **totals(job).as_json())
+
+
+def totals(job: ImportJob) -> Counts:
+    """Return the figures of all files of a job together, as last committed."""
+    sums = Counts()
+    for counts in job.files.values_list("counts", flat=True):
+        sums.add(Counts.from_json(counts))
+    return sums

@@ -1,0 +1,122 @@
+"""From a file to recorded orders: read as a stream, cut into batches, one transaction a batch.
+
+A file is inspected as a whole first, so that one that cannot be read writes nothing. Memory stays constant: at most two
+batches are held.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+from django.db import transaction
+
+from crm import feeds
+from crm.feeds import Inspection, OrderRecord, Problem, Profile
+from crm.imports.counts import Counts
+from crm.models import Channel
+from crm.orders import record
+
+# Large enough that the fixed cost of a batch disappears, small enough that progress moves and locks are short.
+BATCH = 4000
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file and how it is to be read: by a profile, or as one of the exports that are recognised by their columns.
+
+    ``encoding`` is that of an earlier inspection, and spares finding it out again.
+    """
+
+    path: Path
+    channel: Channel
+    profile: Profile | None = None
+    encoding: str = ""
+
+    def inspect(self, at: datetime) -> Inspection:
+        """Read the whole file without writing anything. Raises ``UnreadableFile``."""
+        return feeds.inspect(
+            self.path,
+            fmt="csv" if self.profile else "auto",
+            profile=self.profile,
+            at=at,
+            zone=self.channel.time_zone,
+        )
+
+    def items(self, at: datetime, start_line: int = 0) -> Iterator[OrderRecord | Problem]:
+        """Stream the records and problems that begin at ``start_line`` or later, in the order of the file."""
+        return feeds.read(
+            self.path,
+            fmt="csv" if self.profile else "auto",
+            profile=self.profile,
+            at=at,
+            zone=self.channel.time_zone,
+            start_line=start_line,
+            encoding=self.encoding,
+        )
+
+
+@dataclass
+class Batch:
+    """Neighbouring items of a file. ``next_line`` is where the item after the last one begins, or later than it ends."""
+
+    next_line: int
+    last: bool
+    records: list[OrderRecord] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+
+
+# Called inside the transaction of a batch, after its orders are recorded: what it saves is saved with them or not at all.
+SaveBatch = Callable[[Batch], None]
+
+
+def cut(items: Iterable[OrderRecord | Problem], *, start_line: int = 0, size: int = BATCH) -> Iterator[Batch]:
+    """Cut a stream into batches of ``size`` items. An empty stream gives one empty batch, which is the last."""
+    stream = iter(items)
+    ahead = list(islice(stream, size))
+    while True:
+        following = list(islice(stream, size)) if len(ahead) == size else []
+        batch = Batch(next_line=ahead[-1].line_no + 1 if ahead else start_line, last=not following)
+        for item in ahead:
+            batch.counts.rows += item.rows
+            if isinstance(item, Problem):
+                batch.problems.append(item)
+                batch.counts.rejected += item.rows
+            else:
+                batch.records.append(item)
+        yield batch
+        if batch.last:
+            return
+        ahead = following
+
+
+def run_file(
+    source: Source,
+    *,
+    at: datetime,
+    read_at: datetime | None = None,
+    start_line: int = 0,
+    size: int = BATCH,
+    save: SaveBatch | None = None,
+) -> Counts:
+    """Record a file that has been inspected, from ``start_line`` on, and return the figures of this run.
+
+    ``at`` is when it is recorded; ``read_at`` is the instant that dates in the file are judged by, the same in every
+    run of a job, so that a row is not refused in one and accepted in the next. ``save`` runs in the transaction of each
+    batch. Raises ``UnreadableFile`` when the file is no longer what was inspected.
+    """
+    totals = Counts()
+    begun = time.monotonic()
+    for batch in cut(source.items(read_at or at, start_line), start_line=start_line, size=size):
+        with transaction.atomic():
+            if batch.records:
+                batch.counts.add_report(record(source.channel, batch.records, at=at))
+            batch.counts.seconds = time.monotonic() - begun
+            if save is not None:
+                save(batch)
+        begun = time.monotonic()
+        totals.add(batch.counts)
+    return totals

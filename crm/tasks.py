@@ -1,0 +1,24 @@
+"""What the worker does for the ground floor. Each task is a thin edge: it reads the clock and calls a domain function."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from crm.imports import jobs
+
+
+@shared_task
+def check_import(job_id: int) -> None:
+    """Look at the files of an uploaded job, before anything is written."""
+    jobs.check(job_id, at=timezone.now())
+
+
+@shared_task
+def run_import(job_id: int) -> None:
+    """Record the files of a confirmed job, from where it was last left."""
+    jobs.run(job_id, clock=timezone.now)
+
+
+@shared_task
+def resume_stalled_imports() -> None:
+    """Send again every job whose worker died or whose message was lost. The scheduler calls this every minute."""
+    jobs.take_up_stalled(at=timezone.now())
