@@ -10,5 +10,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("account/", include("crm.signin_urls")),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("demo/", include("config.demo.urls")),
     path("", include("redemption.urls")),
 ]

@@ -64,20 +64,48 @@ CAST: tuple[Persona, ...] = (
         "知夏的小厨房",
         "陈知夏",
         "chenzhixia@example.com",
-        tuple(Scripted(days, (code,)) for days, code in ((15, "POT-CLAY-25"), (88, "PAN-XUEPING-20"), (160, "TEA-SHOUMEI-300"))),
+        (Scripted(15, ("POT-CLAY-25",)), Scripted(88, ("PAN-XUEPING-20",)), Scripted(160, ("TEA-SHOUMEI-300",))),
     ),
     Persona(
         Role.EXPIRING,
         "明远不加糖",
         "周明远",
         "zhoumingyuan@example.com",
-        (Scripted(354, ("TEA-ROUGUI-30", "WARE-TRAVEL")), Scripted(322, ("TEA-XIAOZHONG-500",)), Scripted(70, ("JAR-S", "TEA-MOLI-50"))),
+        (
+            Scripted(354, ("TEA-ROUGUI-30", "WARE-TRAVEL")),
+            Scripted(322, ("TEA-XIAOZHONG-500",)),
+            Scripted(70, ("JAR-S", "TEA-MOLI-50")),
+        ),
     ),
-    Persona(Role.PENDING, "予安去旅行", "沈予安", "shenyuan@example.com", (Scripted(1.6, ("WARE-ZISHA-180",)), Scripted(0.4, ("WARE-TRAY-S",)))),
-    Persona(Role.NEWCOMER, "小满慢慢来", "苏小满", "suxiaoman@example.com", (Scripted(7, ("TEA-TASTE-6", "WARE-GONGDAO")),)),
-    Persona(Role.DEBT, "婉清在山里", "何婉清", "hewanqing@example.com", (Scripted(40, ("PAN-IRON-28", "KNIFE-SANDE-17"), returned=True),)),
-    Persona(Role.EMPTY, "一诺囤货中", "唐一诺", "tangyinuo@example.com", (Scripted(20, ("TEA-JUHUA-80",), paid=False),)),
-)  # fmt: skip
+    Persona(
+        Role.PENDING,
+        "予安去旅行",
+        "沈予安",
+        "shenyuan@example.com",
+        (Scripted(1.6, ("WARE-ZISHA-180",)), Scripted(0.4, ("WARE-TRAY-S",))),
+    ),
+    Persona(
+        Role.NEWCOMER,
+        "小满慢慢来",
+        "苏小满",
+        "suxiaoman@example.com",
+        (Scripted(7, ("TEA-TASTE-6", "WARE-GONGDAO")),),
+    ),
+    Persona(
+        Role.DEBT,
+        "婉清在山里",
+        "何婉清",
+        "hewanqing@example.com",
+        (Scripted(40, ("PAN-IRON-28", "KNIFE-SANDE-17"), returned=True),),
+    ),
+    Persona(
+        Role.EMPTY,
+        "一诺囤货中",
+        "唐一诺",
+        "tangyinuo@example.com",
+        (Scripted(20, ("TEA-JUHUA-80",), paid=False),),
+    ),
+)
 
 
 def cast_trades(until: datetime) -> list[Trade]:

@@ -44,7 +44,7 @@ class ShopFiles:
 
 
 def write_orders(path: Path, *, orders: int, members: int, seed: int, until: datetime) -> None:
-    """Write an order list of exactly ``orders`` rows by ``members`` buyers, newest first, as of the instant ``until``."""
+    """Write an order list of exactly ``orders`` rows by ``members`` buyers, newest first, as of ``until``."""
     wall = _wall_clock(until)
     trades = [trade for trade in plan(orders=orders, members=members, seed=seed, wall=wall) if trade.placed <= wall]
     taobao.write_order_list(path, reversed(trades), wall)

@@ -147,7 +147,7 @@ def plan_trade(rng: Random, no: int, buyer: Buyer, lines: tuple[Line, ...], plac
 
 
 def _with_return(rng: Random, trade: Trade, fate: float) -> Trade:
-    """Plan what goes back: all of it before or after shipping, a part of it, or nothing since the wish was withdrawn."""
+    """Plan what goes back: all, before or after shipping, or a part, or nothing since the wish was withdrawn."""
     if trade.paid is None or trade.shipped is None or trade.completed is None:
         raise ValueError("only a trade that runs its whole course can be returned")
     whole = fate < _SHIPPED_WHOLE

@@ -16,7 +16,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Ware:
-    """One listing. ``weight`` says how often it is bought, ``season`` in which months it is bought three times as often."""
+    """One listing. ``weight`` says how often it is bought; in the months of ``season`` it is three times as often."""
 
     title: str
     weight: int

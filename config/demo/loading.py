@@ -1,0 +1,144 @@
+"""Putting the demo shop into an empty database, the way a seller would: by importing the platform's exports."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from django.db import transaction
+
+from config.demo.cast import CAST, Role
+from config.demo.generator import MEMBERS, ORDERS, SEED, WEEK, ShopFiles, write_shop
+from config.demo.wares import SHOP_NAME
+from crm.choices import Platform
+from crm.imports import pipeline
+from crm.imports.counts import Counts
+from crm.models import Channel, Identity, Member, Order, User
+from loyalty import api as loyalty
+from redemption import desk
+from redemption.checkout import redeem_coupon
+from redemption.models import Coupon, CouponPlan, Denomination
+from redemption.tokens import new_token
+
+CHANNEL_CODE = "demo"
+_CASHIER = "demo-cashier"
+# What the cast turns into coupons, in yuan, and how many of those are used at once.
+_TAKEN: dict[Role, tuple[tuple[int, ...], int]] = {
+    Role.REGULAR: ((50, 20), 1),
+    Role.COLLECTOR: ((20, 10, 5), 1),
+    Role.DEBT: ((50,), 1),
+}
+_OTHER_TAKERS = 40
+_USED_SHARE = 0.4
+
+
+class OtherData(Exception):
+    """The database holds members or orders that are not the demo's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was loaded. ``week`` are the files to practise an import with."""
+
+    counts: Counts
+    coupons: int
+    expired_points: int
+    week: tuple[Path, ...]
+
+
+def load_demo(folder: Path, *, at: datetime, orders: int = ORDERS, members: int = MEMBERS) -> Loaded | None:
+    """Write the demo shop's exports into ``folder`` and import them; ``None`` when the demo is there already.
+
+    The exports are those of a week before ``at``, so that the files of the week after can be imported at once. All of
+    it is one transaction: the demo is there as a whole or not at all. Raises OtherData when the database holds a member
+    or an order that is not the demo's.
+    """
+    with transaction.atomic():
+        channel, _created = Channel.objects.get_or_create(
+            code=CHANNEL_CODE, defaults={"name": SHOP_NAME, "platform": Platform.TAOBAO}
+        )
+        # Of two commands at once the second waits here, and then finds what the first has loaded.
+        Channel.objects.select_for_update().get(pk=channel.pk)
+        if _is_loaded(channel):
+            return None
+        if Member.objects.exists() or Order.objects.exists():
+            raise OtherData
+        files = write_shop(folder, until=at - WEEK, orders=orders, members=members)
+        return _load(channel, files, at)
+
+
+def _is_loaded(channel: Channel) -> bool:
+    return Identity.objects.filter(channel=channel, external_id=CAST[0].nick).exists()
+
+
+def _load(channel: Channel, files: ShopFiles, at: datetime) -> Loaded:
+    plan = _make_plans(at)
+    counts = Counts()
+    for path in (files.orders, files.details):
+        counts.add(_import(channel, path, at))
+    expired = loyalty.expire_due(at)
+    coupons = _take_coupons(channel, plan, at)
+    # Last, so that one of the cast has already spent what this list takes back.
+    counts.add(_import(channel, files.refunds, at))
+    return Loaded(counts=counts, coupons=coupons, expired_points=expired.points, week=files.week)
+
+
+def _import(channel: Channel, path: Path, at: datetime) -> Counts:
+    return pipeline.run_file(pipeline.Source(path, channel), at=at)
+
+
+def _make_plans(at: datetime) -> CouponPlan:
+    """Make the shop's coupon plans and return the one that is always offered."""
+    standing = CouponPlan.objects.create(
+        name="山野红包",
+        description="全店通用，下单时把红包码发给客服即可抵扣；每单限用一个。",
+        points_per_yuan=10,
+        validity_days=90,
+    )
+    festival = CouponPlan.objects.create(
+        name="采茶节红包",
+        description="采茶节期间 8 积分换 1 元，全店通用，领取后 30 天内有效。",
+        points_per_yuan=8,
+        validity_days=30,
+        starts_at=at - timedelta(days=2),
+        ends_at=at + timedelta(days=14),
+    )
+    offered = [(standing, (5, 10, 20, 50)), (festival, (20, 100))]
+    Denomination.objects.bulk_create(Denomination(plan=plan, yuan=yuan) for plan, values in offered for yuan in values)
+    return standing
+
+
+def _take_coupons(channel: Channel, plan: CouponPlan, at: datetime) -> int:
+    """Let the cast and some of the richest buyers take coupons, and use some of them. Returns how many were taken."""
+    cashier, _created = User.objects.get_or_create(
+        username=_CASHIER, defaults={"first_name": "前台", "is_active": False}
+    )
+    taken = 0
+    for persona in CAST:
+        values, used = _TAKEN.get(persona.role, ((), 0))
+        if not values:
+            continue
+        member = Member.objects.get(identities__channel=channel, identities__external_id=persona.nick)
+        coupons = [_take(member.pk, plan, yuan, at) for yuan in values]
+        for coupon in coupons[:used]:
+            desk.use(coupon.code, actor_id=cashier.pk, at=at)
+        taken += len(coupons)
+    rng = Random(SEED)
+    for member_id, balance in _richest(channel):
+        coupon = _take(member_id, plan, rng.choice([yuan for yuan in (5, 10, 20, 50) if yuan * 10 <= balance]), at)
+        if rng.random() < _USED_SHARE:
+            desk.use(coupon.code, actor_id=cashier.pk, at=at)
+        taken += 1
+    return taken
+
+
+def _richest(channel: Channel) -> list[tuple[int, int]]:
+    """Return (member, balance) of those outside the cast who have the most points, and enough for a coupon."""
+    rows = Member.objects.filter(identities__channel=channel, account__balance__gte=50)
+    outsiders = rows.exclude(identities__external_id__in=[persona.nick for persona in CAST])
+    return list(outsiders.order_by("-account__balance", "pk").values_list("pk", "account__balance")[:_OTHER_TAKERS])
+
+
+def _take(member_id: int, plan: CouponPlan, yuan: int, at: datetime) -> Coupon:
+    token = new_token(member_id, plan.pk, yuan, yuan * plan.points_per_yuan, at=at)
+    return redeem_coupon(member_id, plan.pk, yuan, token=token, at=at)
