@@ -1,20 +1,21 @@
 """Joining a staged batch with what the database knows: one statement a table.
 
-Every column is a join in the algebraic sense: commutative, associative and repeatable. A status only rises, an instant is
-the earliest one reported, amounts follow the report with the greatest version. So the final row is the same whatever the
-sequence of files, and a statement that would change nothing touches no row.
+Every column is a join in the algebraic sense: commutative, associative and repeatable. A status only rises, an instant
+is the earliest one reported, amounts follow the report with the greatest version. So the final row is the same whatever
+the sequence of files, and a statement that would change nothing touches no row.
 
-All of it runs under the channel's lock (``crm.orders``), so that a row that was not there when looked for is not there when
-it is inserted.
+All of it runs under the channel's lock (``crm.orders``), so that a row that was not there when looked for is not there
+when it is inserted.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
-# A buyer seen for the first time becomes a member of his own. Members are found by identity and nothing else: two buyers
-# with the same phone or mail address stay two.
+# A buyer seen for the first time becomes a member of his own. Members are found by identity and nothing else: two
+# buyers with the same phone or mail address stay two.
 _NEW_MEMBERS = """
 WITH seen AS (
     SELECT buyer, min(name) AS name, min(placed_at) AS first_at
@@ -77,7 +78,9 @@ UPDATE crm_order AS o
       SELECT o.id,
              coalesce(o.member_id, i.member_id) AS member_id,
              coalesce(o.identity_id, i.id) AS identity_id,
-             CASE WHEN s.rank > array_position(%(statuses)s, o.status::text) - 1 THEN s.status ELSE o.status END AS status,
+             CASE
+                 WHEN s.rank > array_position(%(statuses)s, o.status::text) - 1 THEN s.status ELSE o.status
+             END AS status,
              CASE WHEN s.version > o.version AND s.paid IS NOT NULL THEN s.paid ELSE o.paid END AS paid,
              greatest(o.refunded_reported, s.refunded) AS refunded_reported,
              o.amount_from_lines OR s.amount_from_lines AS amount_from_lines,
@@ -166,12 +169,16 @@ SELECT %(channel)s, s.external_no, o.id, CASE WHEN o.id IS NULL THEN i.member_id
 RETURNING order_id, member_id
 """
 
-# The order list may report a total and the refund list its parts: the same money. The greater of the two is what went back.
+# The order list may report a total and the refund list its parts: the same money. The greater of the two is what went
+# back.
 _REFUNDED = """
 UPDATE crm_order AS o
    SET refunded = n.refunded
   FROM (
-      SELECT o.id, greatest(o.refunded_reported, coalesce(sum(r.amount) FILTER (WHERE r.status = 'success'), 0)) AS refunded
+      SELECT o.id,
+             greatest(
+                 o.refunded_reported, coalesce(sum(r.amount) FILTER (WHERE r.status = 'success'), 0)
+             ) AS refunded
         FROM crm_order AS o
         LEFT JOIN crm_refund AS r ON r.order_id = o.id
        WHERE o.id = ANY (%(orders)s)
@@ -206,7 +213,7 @@ def merge(
     refund_statuses: list[str],
 ) -> Merged:
     """Join the staged batch with the database. ``statuses`` in the order of their rank."""
-    values = {
+    values: dict[str, Any] = {
         "channel": channel_id,
         "at": at,
         "statuses": statuses,
@@ -234,9 +241,7 @@ def merge(
     refunds = cursor.fetchall()
     merged.refunds = len(refunds)
     with_refunds = {order_id for order_id, _ in refunds if order_id is not None}
-    merged.members_with_returns = {
-        member_id for order_id, member_id in refunds if order_id is None and member_id
-    }
+    merged.members_with_returns = {member_id for order_id, member_id in refunds if order_id is None and member_id}
     if with_refunds:
         merged.updated |= with_refunds
         cursor.execute(_REFUNDED, {"orders": sorted(with_refunds)})

@@ -28,8 +28,9 @@ CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_line (
     quantity integer, unit_price numeric(14, 4), amount numeric(14, 2), version varchar(80)
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_refund (
-    external_no varchar(64) PRIMARY KEY, order_no varchar(64), buyer varchar(120), name varchar(120), email varchar(254),
-    phone varchar(20), status varchar(10), rank smallint, amount numeric(14, 2), at timestamptz, reason varchar(200)
+    external_no varchar(64) PRIMARY KEY, order_no varchar(64), buyer varchar(120), name varchar(120), email
+    varchar(254), phone varchar(20), status varchar(10), rank smallint, amount numeric(14, 2), at timestamptz, reason
+    varchar(200)
 ) ON COMMIT DELETE ROWS;
 """
 
@@ -44,9 +45,7 @@ _TITLE, _OPTIONS, _NAME, _REASON = 300, 300, 120, 120
 def stage(cursor: CursorWrapper, records: Sequence[OrderRecord]) -> None:
     """Put the records into the temporary tables. No two of them may be of the same order."""
     cursor.execute(_TABLES)
-    cursor.execute(
-        "DELETE FROM crm_stage_order; DELETE FROM crm_stage_line; DELETE FROM crm_stage_refund"
-    )
+    cursor.execute("DELETE FROM crm_stage_order; DELETE FROM crm_stage_line; DELETE FROM crm_stage_refund")
     with cursor.copy(_COPY_ORDERS) as copy:
         for record in records:
             if record.unlinked_refund is None:
@@ -58,9 +57,7 @@ def stage(cursor: CursorWrapper, records: Sequence[OrderRecord]) -> None:
     with cursor.copy(_COPY_REFUNDS) as copy:
         for row in _refund_rows(records):
             copy.write_row(row)
-    cursor.execute(
-        "ANALYZE crm_stage_order; ANALYZE crm_stage_line; ANALYZE crm_stage_refund"
-    )
+    cursor.execute("ANALYZE crm_stage_order; ANALYZE crm_stage_line; ANALYZE crm_stage_refund")
 
 
 def _order_row(record: OrderRecord) -> tuple[object, ...]:
@@ -93,8 +90,8 @@ def _order_row(record: OrderRecord) -> tuple[object, ...]:
 
 def _header_version(record: OrderRecord, raw: str) -> str:
     """What decides which of two reports of an order's amount, title and other columns stands: the later state, then the
-    platform's own update time, then the larger refund; a hash of the content breaks the tie, so that the winner does not
-    depend on which file came first. Empty when the record does not speak of the amount."""
+    platform's own update time, then the larger refund; a hash of the content breaks the tie, so that the winner does
+    not depend on which file came first. Empty when the record does not speak of the amount."""
     if record.paid is None and not record.amount_from_lines:
         return ""
     content = f"{record.paid}\0{record.title}\0{record.close_reason}\0{raw}"

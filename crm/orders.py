@@ -1,8 +1,8 @@
 """Recording orders: the one way by which trades, buyers and refunds come into the house.
 
-``record`` takes a batch of what a feed read, joins it with what is known and tells the upper floors which orders changed,
-all in one transaction. Lock order: the channel first, so that two imports into one shop take turns; then whatever the
-handlers lock (accounts, lots).
+``record`` takes a batch of what a feed read, joins it with what is known and tells the upper floors which orders
+changed, all in one transaction. Lock order: the channel first, so that two imports into one shop take turns; then
+whatever the handlers lock (accounts, lots).
 """
 
 from collections.abc import Iterable, Sequence
@@ -45,9 +45,7 @@ class RecordReport:
             self.effects[name] = self.effects.get(name, 0) + value
 
 
-def record(
-    channel: Channel, records: Iterable[OrderRecord], *, at: datetime
-) -> RecordReport:
+def record(channel: Channel, records: Iterable[OrderRecord], *, at: datetime) -> RecordReport:
     """Record a batch of orders of one channel, in one transaction. Some thousand records a call are best.
 
     The same records again change nothing; records in any order, in one call or many, end in the same state.
@@ -73,9 +71,7 @@ def _rounds(records: Iterable[OrderRecord]) -> list[list[OrderRecord]]:
     return [list(batch.values()) for batch in rounds]
 
 
-def _record_round(
-    cursor: CursorWrapper, channel: Channel, batch: Sequence[OrderRecord], at: datetime
-) -> RecordReport:
+def _record_round(cursor: CursorWrapper, channel: Channel, batch: Sequence[OrderRecord], at: datetime) -> RecordReport:
     stage(cursor, batch)
     merged = merge(cursor, channel.pk, at, OrderStatus.values, RefundStatus.values)
     changes = _changes(cursor, channel, merged)
@@ -93,7 +89,8 @@ def _record_round(
 
 # Plain SQL with an array: the ORM would spell out some thousand placeholders, which costs more than the query.
 _ORDERS = """
-SELECT id, %(code)s, external_no, member_id, status, paid, refunded, placed_at, paid_at, shipped_at, completed_at, closed_at
+SELECT id, %(code)s, external_no, member_id, status, paid, refunded,
+       placed_at, paid_at, shipped_at, completed_at, closed_at
   FROM crm_order WHERE id = ANY (%(orders)s) ORDER BY id
 """
 
@@ -104,9 +101,7 @@ def _changes(cursor: CursorWrapper, channel: Channel, merged: Merged) -> OrderCh
         OrderChange(pk, code, external_no, member_id, OrderStatus(status), *rest)
         for pk, code, external_no, member_id, status, *rest in cursor.fetchall()
     )
-    members = {
-        change.member_id for change in orders if change.member_id is not None
-    } | merged.members_with_returns
+    members = {change.member_id for change in orders if change.member_id is not None} | merged.members_with_returns
     return OrderChanges(orders=orders, returns=_returns(cursor, channel, members))
 
 
@@ -120,9 +115,7 @@ SELECT member_id, %(code)s, sum(amount), max(at)
 """
 
 
-def _returns(
-    cursor: CursorWrapper, channel: Channel, member_ids: set[int]
-) -> tuple[ReturnsChange, ...]:
+def _returns(cursor: CursorWrapper, channel: Channel, member_ids: set[int]) -> tuple[ReturnsChange, ...]:
     cursor.execute(
         _RETURNS,
         {"code": channel.code, "channel": channel.pk, "members": sorted(member_ids)},

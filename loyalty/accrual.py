@@ -16,7 +16,8 @@ from loyalty.order_plan import (
     posted_orders,
 )
 from loyalty.returns import plan_returns
-from loyalty.rules import Rate, published_rates, rate_at
+from loyalty.rulebook import published_rates
+from loyalty.rules import Rate, rate_at
 
 # A batch becomes one database call a verb. Within one order points are given before they are taken back, and taken back
 # before the rest becomes available; between orders the sequence does not matter.
@@ -25,8 +26,8 @@ _SEQUENCE = {Verb.ACCRUE: 0, Verb.REVERSE: 1, Verb.MATURE: 2}
 
 # Plain SQL with an array: the ORM would spell out some thousand placeholders, which costs more than the query.
 _POSTED = """
-SELECT e.order_id, e.id, e.kind, e.key, e.points + e.pending, e.pending > 0, e.about_id, e.trace -> 'rule' ->> 'version',
-       e.trace -> 'rule' ->> 'per', e.trace -> 'rule' ->> 'points'
+SELECT e.order_id, e.id, e.kind, e.key, e.points + e.pending, e.pending > 0, e.about_id,
+       e.trace -> 'rule' ->> 'version', e.trace -> 'rule' ->> 'per', e.trace -> 'rule' ->> 'points'
   FROM loyalty_entry AS e WHERE e.order_id = ANY (%s) ORDER BY e.id
 """
 
@@ -47,16 +48,12 @@ def on_orders(changes: OrderChanges, at: datetime) -> Mapping[str, int]:
     return effects
 
 
-def _order_postings(
-    orders: Sequence[OrderChange], rates: Sequence[Rate], at: datetime
-) -> list[Posting]:
+def _order_postings(orders: Sequence[OrderChange], rates: Sequence[Rate], at: datetime) -> list[Posting]:
     posted = _posted([change.order_id for change in orders])
     postings: list[Posting] = []
     for change in orders:
         rate = rate_at(rates, change.paid_at or change.placed_at or at)
-        postings += plan_order(
-            change, posted.get(change.order_id, NOTHING_POSTED), rate, at
-        )
+        postings += plan_order(change, posted.get(change.order_id, NOTHING_POSTED), rate, at)
     postings.sort(key=lambda posting: _SEQUENCE[posting.verb])
     return postings
 
@@ -72,9 +69,7 @@ def _write(postings: list[Posting], at: datetime) -> dict[str, int]:
     return _effects(postings, outcomes)
 
 
-def _effects(
-    postings: Sequence[Posting], outcomes: Sequence[Outcome]
-) -> dict[str, int]:
+def _effects(postings: Sequence[Posting], outcomes: Sequence[Outcome]) -> dict[str, int]:
     accrued = pending = reversed_ = 0
     for posting, outcome in zip(postings, outcomes, strict=True):
         if outcome.repeated:

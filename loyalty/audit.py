@@ -15,7 +15,8 @@ NAMED_ROWS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """One place where the ledger does not add up: which law, which account, which row, what it should be and what it is."""
+    """One place where the ledger does not add up: which law, which account, which row, what it should be and what it
+    is."""
 
     check: str
     account_id: int
@@ -134,16 +135,12 @@ def audit() -> AuditReport:
               FROM loyalty_account
         """)
         accounts, balance, pending, debt = cursor.fetchone()
-        cursor.execute(
-            "SELECT (SELECT count(*) FROM loyalty_entry), (SELECT count(*) FROM loyalty_lot)"
-        )
+        cursor.execute("SELECT (SELECT count(*) FROM loyalty_entry), (SELECT count(*) FROM loyalty_lot)")
         entries, lots = cursor.fetchone()
         found: list[Mismatch] = []
         count = 0
         for check, query in _CHECKS.items():
-            cursor.execute(
-                f"SELECT *, count(*) OVER () FROM ({query}) AS mismatch ORDER BY 1, 2 LIMIT {NAMED_ROWS}"
-            )
+            cursor.execute(f"SELECT *, count(*) OVER () FROM ({query}) AS mismatch ORDER BY 1, 2 LIMIT {NAMED_ROWS}")
             rows = cursor.fetchall()
             count += rows[0][-1] if rows else 0
             found += [Mismatch(check, *row[:-1]) for row in rows]

@@ -1,8 +1,8 @@
 """The journal: the only place that writes entries, lots and balances (law 1).
 
-Everything goes through ``post``, which takes a batch; one posting is a batch of one. A batch is cut into runs of the same
-verb, and each run is one call of a database function (``loyalty/sql``) that locks the accounts, looks the keys up, finds
-the lots and writes entries, lots and balances set by set. Lock order: accounts ascending, then their lots.
+Everything goes through ``post``, which takes a batch; one posting is a batch of one. A batch is cut into runs of the
+same verb, and each run is one call of a database function (``loyalty/sql``) that locks the accounts, looks the keys up,
+finds the lots and writes entries, lots and balances set by set. Lock order: accounts ascending, then their lots.
 
 A batch is all or nothing: a refusal raises and leaves nothing behind.
 """
@@ -46,9 +46,7 @@ class InsufficientPoints(JournalError):
     """The account holds fewer points than were to be spent. ``missing`` is how many more it would take."""
 
     def __init__(self, member_id: int, *, available: int, missing: int) -> None:
-        super().__init__(
-            f"member {member_id}: {available} points available, {missing} missing"
-        )
+        super().__init__(f"member {member_id}: {available} points available, {missing} missing")
         self.member_id = member_id
         self.available = available
         self.missing = missing
@@ -82,9 +80,7 @@ class Posting:
     def __post_init__(self) -> None:
         if self.verb is Verb.MATURE:
             if self.points or not self.about_key:
-                raise ValueError(
-                    f"{self.key}: a maturation moves what is left of the accrual it names"
-                )
+                raise ValueError(f"{self.key}: a maturation moves what is left of the accrual it names")
         elif self.points <= 0:
             raise ValueError(f"{self.key}: points must be positive, not {self.points}")
 
@@ -95,17 +91,15 @@ class Posting:
             self.verb, self.kind, self.account_id, self.points, self.pending, self.order_id, self.about_key,
             self.reference, self.reason, self.actor_id,
         )  # fmt: skip
-        return (
-            "\\x" + hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest()
-        )
+        return "\\x" + hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a posting.
 
-    ``entry_id`` is None when there was nothing left to move. ``points`` and ``pending`` are the signed changes of the two
-    sums; a repeated posting reports those of the first time.
+    ``entry_id`` is None when there was nothing left to move. ``points`` and ``pending`` are the signed changes of the
+    two sums; a repeated posting reports those of the first time.
     """
 
     entry_id: int | None
@@ -115,18 +109,12 @@ class Outcome:
     balance_after: int | None
 
 
-def accrual(
-    account_id: int, points: int, *, key: str, effective_at: datetime, **rest: Any
-) -> Posting:
+def accrual(account_id: int, points: int, *, key: str, effective_at: datetime, **rest: Any) -> Posting:
     """Points earned. With ``pending=True`` they wait for ``maturation``; else give ``expires_at``."""
-    return Posting(
-        Verb.ACCRUE, EntryKind.ACCRUAL, account_id, key, effective_at, points, **rest
-    )
+    return Posting(Verb.ACCRUE, EntryKind.ACCRUAL, account_id, key, effective_at, points, **rest)
 
 
-def maturation(
-    account_id: int, *, key: str, about_key: str, effective_at: datetime, **rest: Any
-) -> Posting:
+def maturation(account_id: int, *, key: str, about_key: str, effective_at: datetime, **rest: Any) -> Posting:
     """The pending points of an accrual become available."""
     return Posting(
         Verb.MATURE,
@@ -139,13 +127,9 @@ def maturation(
     )
 
 
-def reversal(
-    account_id: int, points: int, *, key: str, effective_at: datetime, **rest: Any
-) -> Posting:
+def reversal(account_id: int, points: int, *, key: str, effective_at: datetime, **rest: Any) -> Posting:
     """Points are taken back, first from the lot of the accrual ``about_key``; the account may end below zero."""
-    return Posting(
-        Verb.REVERSE, EntryKind.REVERSAL, account_id, key, effective_at, points, **rest
-    )
+    return Posting(Verb.REVERSE, EntryKind.REVERSAL, account_id, key, effective_at, points, **rest)
 
 
 def post(postings: Sequence[Posting], *, at: datetime) -> list[Outcome]:
@@ -197,7 +181,8 @@ def adjust(
 ) -> Outcome:
     """Give (positive) or take (negative) points by a person's decision, never below zero.
 
-    The caller writes the staff log. Raises ValueError without a reason or with zero points, InsufficientPoints, KeyConflict.
+    The caller writes the staff log. Raises ValueError without a reason or with zero points, InsufficientPoints,
+    KeyConflict.
     """
     if not reason.strip():
         raise ValueError("an adjustment needs a reason")
@@ -219,8 +204,8 @@ class Expired:
 
 
 def expire_due(at: datetime, *, accounts_per_chunk: int = 10_000) -> Expired:
-    """Take what is left of every lot whose validity ended by ``at``. Each chunk of accounts is a transaction of its own,
-    so the run may stop anywhere and be started again."""
+    """Take what is left of every lot whose validity ended by ``at``. Each chunk of accounts is a transaction of its
+    own, so the run may stop anywhere and be started again."""
     lots = points = 0
     after: int | None = 0
     while after is not None:
@@ -257,16 +242,10 @@ def _call(verb: Verb, batch: list[Posting], at: datetime) -> dict[str, Outcome]:
         raise KeyConflict(conflicts)
     for seq, code, *_, available in answers:
         if code == "short":
-            wanted = sum(
-                p.points for p in batch if p.account_id == batch[seq].account_id
-            )
-            raise InsufficientPoints(
-                batch[seq].account_id, available=available, missing=wanted - available
-            )
+            wanted = sum(p.points for p in batch if p.account_id == batch[seq].account_id)
+            raise InsufficientPoints(batch[seq].account_id, available=available, missing=wanted - available)
     return {
-        batch[seq].key: Outcome(
-            entry_id, code == "repeated", points, pending, balance_after
-        )
+        batch[seq].key: Outcome(entry_id, code == "repeated", points, pending, balance_after)
         for seq, code, entry_id, points, pending, balance_after, _ in answers
     }
 

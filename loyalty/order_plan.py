@@ -1,7 +1,7 @@
 """What the ledger must still write for an order, given what it has written. Pure.
 
 The order says what should be there, the journal says what is there, and the plan is the difference. That is why late,
-repeated and shuffled imports end with the same points: nothing depends on how many steps led to the order's present state.
+repeated and shuffled imports end with the same points: nothing depends on how many steps led to where the order is.
 
 - What the buyer paid earns points: pending from payment on, available once the order is completed.
 - What went back earns nothing: the points of the part that went back are taken back, under the rule that gave them.
@@ -51,9 +51,7 @@ class PostedOrder:
 NOTHING_POSTED = PostedOrder()
 
 
-def plan_order(
-    change: OrderChange, posted: PostedOrder, rate_of_the_day: Rate, at: datetime
-) -> list[Posting]:
+def plan_order(change: OrderChange, posted: PostedOrder, rate_of_the_day: Rate, at: datetime) -> list[Posting]:
     """The postings that bring the journal to where the order says it should be; none when it is there already."""
     if change.member_id is None:
         return []
@@ -66,7 +64,7 @@ def plan_order(
     due_gross = rate.award(change.paid) if alive else posted.earned
     due_net = rate.award(change.paid - change.refunded) if alive else 0
 
-    writer = _Writer(change, rate, posted, at)
+    writer = _Writer(change, change.member_id, rate, posted, at)
     more = max(due_gross - posted.earned, 0)
     if more:
         writer.accrue(more)
@@ -83,21 +81,16 @@ def plan_order(
 class _Writer:
     """Builds the postings of one order with their keys, traces and times."""
 
-    def __init__(
-        self, change: OrderChange, rate: Rate, posted: PostedOrder, at: datetime
-    ) -> None:
+    def __init__(self, change: OrderChange, member_id: int, rate: Rate, posted: PostedOrder, at: datetime) -> None:
         self.change = change
+        self.member_id = member_id
         self.rate = rate
         self.accruals: list[PostedAccrual] = list(posted.accruals)
         self.reversals = posted.reversals
         self.stem = f"order:{change.channel_code}:{change.external_no}"
         self.completed = change.status is OrderStatus.COMPLETED
         paid_at = change.paid_at or change.placed_at or at
-        self.earned_at = (
-            (change.completed_at or change.shipped_at or paid_at)
-            if self.completed
-            else paid_at
-        )
+        self.earned_at = (change.completed_at or change.shipped_at or paid_at) if self.completed else paid_at
         self.returned_at = change.closed_at or at
         self.postings: list[Posting] = []
 
@@ -106,15 +99,13 @@ class _Writer:
         key = f"{self.stem}:accrual" if number == 1 else f"{self.stem}:accrual:{number}"
         self._add(
             accrual(
-                self._member, points, key=key, effective_at=self.earned_at, pending=not self.completed,
+                self.member_id, points, key=key, effective_at=self.earned_at, pending=not self.completed,
                 available_at=self.earned_at if self.completed else None,
                 expires_at=validity_end(self.earned_at) if self.completed else None,
                 trace={"rule": self.rate.as_trace(), "paid": str(self.change.paid), "award": points}, **self._source,
             )
         )  # fmt: skip
-        self.accruals.append(
-            PostedAccrual(key, points, 0, waiting=False, rate=self.rate)
-        )
+        self.accruals.append(PostedAccrual(key, points, 0, waiting=False, rate=self.rate))
 
     def take_back(self, points: int, *, kept: int) -> None:
         trace = {
@@ -132,7 +123,7 @@ class _Writer:
             self.reversals += 1
             self._add(
                 reversal(
-                    self._member, part, key=f"{self.stem}:reversal:{self.reversals}", about_key=given.key,
+                    self.member_id, part, key=f"{self.stem}:reversal:{self.reversals}", about_key=given.key,
                     effective_at=self.returned_at, trace=trace, **self._source,
                 )
             )  # fmt: skip
@@ -144,16 +135,11 @@ class _Writer:
             if given.waiting and given.points > given.reversed:
                 self._add(
                     maturation(
-                        self._member, key=f"{given.key}:maturation", about_key=given.key, effective_at=self.earned_at,
+                        self.member_id, key=f"{given.key}:maturation", about_key=given.key, effective_at=self.earned_at,
                         available_at=self.earned_at, expires_at=validity_end(self.earned_at),
                         trace={"rule": given.rate.as_trace(), "paid": str(self.change.paid)}, **self._source,
                     )
                 )  # fmt: skip
-
-    @property
-    def _member(self) -> int:
-        assert self.change.member_id is not None
-        return self.change.member_id
 
     @property
     def _source(self) -> dict[str, Any]:
@@ -164,7 +150,7 @@ class _Writer:
 
 
 class PostedRow(NamedTuple):
-    """A journal entry of an order, as far as planning needs it. ``points`` counts available and pending ones together."""
+    """A journal entry of an order, as far as planning needs it. ``points`` counts available and pending together."""
 
     order_id: int
     entry_id: int
@@ -193,16 +179,12 @@ def posted_orders(rows: Sequence[PostedRow]) -> dict[int, PostedOrder]:
     for row in rows:
         accruals = by_order.setdefault(row.order_id, {})
         if row.kind == EntryKind.ACCRUAL:
-            accruals[row.entry_id] = PostedAccrual(
-                row.key, row.points, 0, row.waiting, row.rate
-            )
+            accruals[row.entry_id] = PostedAccrual(row.key, row.points, 0, row.waiting, row.rate)
         elif row.kind == EntryKind.MATURATION:
             accruals[row.about_id] = replace(accruals[row.about_id], waiting=False)
         elif row.kind == EntryKind.REVERSAL:
             given = accruals[row.about_id]
-            accruals[row.about_id] = replace(
-                given, reversed=given.reversed - row.points
-            )
+            accruals[row.about_id] = replace(given, reversed=given.reversed - row.points)
             reversals[row.order_id] = reversals.get(row.order_id, 0) + 1
     return {
         order_id: PostedOrder(tuple(accruals.values()), reversals.get(order_id, 0))

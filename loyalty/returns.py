@@ -1,9 +1,9 @@
 """Returns that name no order.
 
-Some exports report a return as a document of its own, with a buyer and an amount but no order. Its points are taken back
-from what the buyer earned on that channel, and never more than that: a return of goods bought before the programme began
-costs nobody points. Like order plans this is a difference between what should be taken and what has been, so the sequence
-in which orders and returns arrive does not matter.
+Some exports report a return as a document of its own, with a buyer and an amount but no order. Its points are taken
+back from what the buyer earned on that channel, and never more than that: a return of goods bought before the programme
+began costs nobody points. Like order plans this is a difference between what should be taken and what has been, so the
+sequence in which orders and returns arrive does not matter.
 """
 
 from collections.abc import Sequence
@@ -30,9 +30,7 @@ class ReturnsPosted:
     entries: int = 0
 
 
-def plan_return(
-    change: ReturnsChange, posted: ReturnsPosted, rate: Rate, at: datetime
-) -> Posting | None:
+def plan_return(change: ReturnsChange, posted: ReturnsPosted, rate: Rate, at: datetime) -> Posting | None:
     """The posting that brings the points taken for a member's returns to where they should be, if one is needed."""
     due = min(rate.award(change.refunded), max(posted.earned, 0))
     difference = due - posted.taken
@@ -62,21 +60,15 @@ def plan_return(
     )  # fmt: skip
 
 
-def plan_returns(
-    changes: Sequence[ReturnsChange], rates: Sequence[Rate], at: datetime
-) -> list[Posting]:
+def plan_returns(changes: Sequence[ReturnsChange], rates: Sequence[Rate], at: datetime) -> list[Posting]:
     """Plan for all members of a batch; two queries a channel."""
     postings = []
     for channel_code in sorted({change.channel_code for change in changes}):
-        of_channel = [
-            change for change in changes if change.channel_code == channel_code
-        ]
+        of_channel = [change for change in changes if change.channel_code == channel_code]
         posted = _posted(channel_code, [change.member_id for change in of_channel])
         for change in of_channel:
             rate = rate_at(rates, change.latest_at or at)
-            posting = plan_return(
-                change, posted.get(change.member_id, ReturnsPosted()), rate, at
-            )
+            posting = plan_return(change, posted.get(change.member_id, ReturnsPosted()), rate, at)
             if posting is not None:
                 postings.append(posting)
     postings.sort(key=lambda posting: posting.verb)
@@ -96,10 +88,7 @@ def _posted(channel_code: str, member_ids: list[int]) -> dict[int, ReturnsPosted
             entries=Count("id", filter=of_returns),
         )
     )
-    return {
-        row["account_id"]: ReturnsPosted(row["earned"], row["taken"], row["entries"])
-        for row in rows
-    }
+    return {row["account_id"]: ReturnsPosted(row["earned"], row["taken"], row["entries"]) for row in rows}
 
 
 def _reference(channel_code: str) -> str:

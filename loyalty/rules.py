@@ -1,12 +1,10 @@
-"""What an amount earns. Pure decisions; the published versions come from the database once a batch."""
+"""What an amount earns. Pure decisions; ``loyalty.rulebook`` fetches the published versions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-
-from loyalty.models import EarnRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +32,6 @@ BUILT_IN = Rate(version=0, per=Decimal(1), points=1)
 def whole_steps_down(amount: Decimal, per: Decimal) -> int:
     """How many whole ``per`` fit into ``amount``; none in a negative amount."""
     return max(int(amount // per), 0)
-
-
-def published_rates() -> list[Rate]:
-    """All published rules, the latest first."""
-    rows = EarnRule.objects.order_by("-effective_from", "-version").values_list(
-        "version", "per", "points", "effective_from"
-    )
-    return [
-        Rate(version, per, points, effective_from)
-        for version, per, points, effective_from in rows
-    ]
 
 
 def rate_at(rates: Iterable[Rate], at: datetime) -> Rate:

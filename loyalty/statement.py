@@ -1,5 +1,6 @@
 """What a member's points are and how they came about, for pages."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,9 +52,7 @@ class StatementLine:
 
 def summary(member_id: int, at: datetime) -> AccountSummary:
     """The sums of an account, zeros for a member who never had points. Two queries."""
-    live = Q(lots__open=True, lots__pending=False) & (
-        Q(lots__expires_at=None) | Q(lots__expires_at__gt=at)
-    )
+    live = Q(lots__open=True, lots__pending=False) & (Q(lots__expires_at=None) | Q(lots__expires_at__gt=at))
     row = (
         Account.objects.filter(pk=member_id)
         .annotate(
@@ -65,9 +64,7 @@ def summary(member_id: int, at: datetime) -> AccountSummary:
     if row is None:
         return AccountSummary()
     expiring = (
-        Lot.objects.filter(
-            account_id=member_id, open=True, pending=False, expires_at__gt=at
-        )
+        Lot.objects.filter(account_id=member_id, open=True, pending=False, expires_at__gt=at)
         .values("expires_at")
         .annotate(points=Sum("remaining"))
         .order_by("expires_at")
@@ -84,9 +81,7 @@ def summary(member_id: int, at: datetime) -> AccountSummary:
     )
 
 
-def history(
-    member_id: int, *, before_id: int | None = None, limit: int = 20
-) -> list[StatementLine]:
+def history(member_id: int, *, before_id: int | None = None, limit: int = 20) -> list[StatementLine]:
     """The latest entries, newest first; ``before_id`` goes on where a page ended. One query."""
     entries = Entry.objects.filter(account_id=member_id)
     if before_id is not None:
@@ -99,7 +94,7 @@ def history(
     return [_line(row) for row in rows]
 
 
-def _line(row: dict[str, Any]) -> StatementLine:
+def _line(row: Mapping[str, Any]) -> StatementLine:
     # A maturation has no lot of its own: it speaks of the lot that its accrual made.
     matured = row["kind"] == EntryKind.MATURATION
     return StatementLine(

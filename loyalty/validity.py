@@ -12,7 +12,7 @@ def programme_zone() -> ZoneInfo:
 
 
 def validity_end(at: datetime) -> datetime:
-    """The first instant at which points accrued at ``at`` are no longer valid: a year later, the last day counting whole.
+    """The first instant at which points accrued at ``at`` are no longer valid: a year later, the last day whole.
 
     Points of 8 July 2017 can be spent through 8 July 2018. A year after 29 February ends with 28 February.
     """

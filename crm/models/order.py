@@ -52,7 +52,8 @@ class Order(models.Model):
         default=0,
         help_text=_("All that went back to the buyer."),
     )
-    # The refund total of the order row itself. Refund rows may say more or less; ``refunded`` is the greater of the two.
+    # The refund total of the order row itself. Refund rows may say more or less; ``refunded`` is the greater of the
+    # two.
     refunded_reported = models.DecimalField(
         max_digits=14, decimal_places=2, default=0, editable=False
     )

@@ -38,9 +38,7 @@ class Account(models.Model):
                 name="loyalty_account_held_not_negative",
             ),
         ]
-        permissions = [
-            ("adjust_points", _("Can give points to a member and take them away"))
-        ]
+        permissions = [("adjust_points", _("Can give points to a member and take them away"))]
         triggers = [journal_only("account_journal_only")]
 
     def __str__(self) -> str:

@@ -11,8 +11,8 @@ from loyalty.models.guards import append_only, journal_only
 class Entry(models.Model):
     """One immutable line of the journal.
 
-    ``points``, ``pending`` and ``held`` are what the line adds to the three sums of the account, ``balance_after`` is the
-    balance it left behind, in the order of recording. ``key`` is made from the business fact and unique for ever;
+    ``points``, ``pending`` and ``held`` are what the line adds to the three sums of the account, ``balance_after`` is
+    the balance it left behind, in the order of recording. ``key`` is made from the business fact and unique for ever;
     ``digest`` is a hash of the content, so that the same key with another content is told from a retry.
     """
 
@@ -65,9 +65,7 @@ class Entry(models.Model):
         verbose_name = _("journal entry")
         verbose_name_plural = _("journal entries")
         ordering = ["-id"]
-        indexes = [
-            models.Index(fields=["account", "-id"], name="loyalty_entry_account")
-        ]
+        indexes = [models.Index(fields=["account", "-id"], name="loyalty_entry_account")]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(kind__in=EntryKind.values),
@@ -78,9 +76,7 @@ class Entry(models.Model):
                 name="loyalty_entry_moves_something",
             ),
             models.CheckConstraint(
-                condition=models.Q(points__gte=0)
-                | models.Q(balance_after__gte=0)
-                | models.Q(kind=EntryKind.REVERSAL),
+                condition=models.Q(points__gte=0) | models.Q(balance_after__gte=0) | models.Q(kind=EntryKind.REVERSAL),
                 name="loyalty_entry_only_reversal_below_zero",
             ),
             models.CheckConstraint(
@@ -88,13 +84,11 @@ class Entry(models.Model):
                 name="loyalty_entry_burn_takes",
             ),
             models.CheckConstraint(
-                condition=~models.Q(kind=EntryKind.ACCRUAL)
-                | models.Q(points__gte=0, pending__gte=0),
+                condition=~models.Q(kind=EntryKind.ACCRUAL) | models.Q(points__gte=0, pending__gte=0),
                 name="loyalty_entry_accrual_adds",
             ),
             models.CheckConstraint(
-                condition=~models.Q(kind=EntryKind.MATURATION)
-                | models.Q(points=-models.F("pending"), points__gt=0),
+                condition=~models.Q(kind=EntryKind.MATURATION) | models.Q(points=-models.F("pending"), points__gt=0),
                 name="loyalty_entry_maturation_moves",
             ),
             models.CheckConstraint(

@@ -4,9 +4,7 @@ import pgtrigger
 
 # The journal's functions carry ``SET loyalty.journal = 'on'``, which lasts as long as the call. Whatever else writes,
 # be it the ORM, a shell or a migration, meets this trigger. It runs once per statement, so large batches pay nothing.
-_OUTSIDE_JOURNAL = pgtrigger.Condition(
-    "current_setting('loyalty.journal', true) IS DISTINCT FROM 'on'"
-)
+_OUTSIDE_JOURNAL = pgtrigger.Condition("current_setting('loyalty.journal', true) IS DISTINCT FROM 'on'")
 
 
 def journal_only(name: str) -> pgtrigger.Trigger:

@@ -33,7 +33,7 @@ class Lot(models.Model):
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     # Stored, so that the partial index below does not name ``remaining``: updates that leave a lot open stay HOT.
     open = models.GeneratedField(
-        expression=models.Q(remaining__gt=0),
+        expression=models.ExpressionWrapper(models.Q(remaining__gt=0), output_field=models.BooleanField()),
         output_field=models.BooleanField(),
         db_persist=True,
     )
@@ -51,9 +51,7 @@ class Lot(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(
-                    remaining__gte=0, remaining__lte=models.F("points"), points__gt=0
-                ),
+                condition=models.Q(remaining__gte=0, remaining__lte=models.F("points"), points__gt=0),
                 name="loyalty_lot_remaining_in_range",
             ),
         ]
@@ -84,11 +82,7 @@ class LotUse(models.Model):
         verbose_name = _("lot use")
         verbose_name_plural = _("lot uses")
         ordering = ["id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=~models.Q(points=0), name="loyalty_lotuse_moves_something"
-            )
-        ]
+        constraints = [models.CheckConstraint(condition=~models.Q(points=0), name="loyalty_lotuse_moves_something")]
         triggers = [
             append_only("lotuse_append_only"),
             journal_only("lotuse_journal_only"),

@@ -33,9 +33,7 @@ class EarnRule(models.Model):
         verbose_name_plural = _("earning rules")
         ordering = ["-version"]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(per__gt=0), name="loyalty_earnrule_per_positive"
-            ),
+            models.CheckConstraint(condition=models.Q(per__gt=0), name="loyalty_earnrule_per_positive"),
         ]
         triggers = [append_only("earnrule_append_only")]
 
