@@ -110,7 +110,7 @@ CAST: tuple[Persona, ...] = (
 
 def cast_trades(until: datetime) -> list[Trade]:
     """Return every order of the cast; ``until`` is the shop's wall clock at which the orders are exported."""
-    trades = []
+    trades: list[Trade] = []
     for number, persona in enumerate(CAST, start=1):
         buyer = Buyer(
             number=number,

@@ -1,5 +1,6 @@
 """Putting the demo shop into an empty database, the way a seller would: by importing the platform's exports."""
 
+import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -49,9 +50,9 @@ class Loaded:
 def load_demo(folder: Path, *, at: datetime, orders: int = ORDERS, members: int = MEMBERS) -> Loaded | None:
     """Write the demo shop's exports into ``folder`` and import them; ``None`` when the demo is there already.
 
-    The exports are those of a week before ``at``, so that the files of the week after can be imported at once. All of
-    it is one transaction: the demo is there as a whole or not at all. Raises OtherData when the database holds a member
-    or an order that is not the demo's.
+    Whatever is in the folder gives way. The exports are those of a week before ``at``, so that the files of the week
+    after can be imported at once. All of it is one transaction: the demo is there as a whole or not at all. Raises
+    OtherData when the database holds a member or an order that is not the demo's.
     """
     with transaction.atomic():
         channel, _created = Channel.objects.get_or_create(
@@ -63,6 +64,7 @@ def load_demo(folder: Path, *, at: datetime, orders: int = ORDERS, members: int 
             return None
         if Member.objects.exists() or Order.objects.exists():
             raise OtherData
+        shutil.rmtree(folder, ignore_errors=True)  # What is left of a former database.
         files = write_shop(folder, until=at - WEEK, orders=orders, members=members)
         return _load(channel, files, at)
 

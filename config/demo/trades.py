@@ -93,7 +93,8 @@ class Trade:
 
     def moved_between(self, after: datetime, until: datetime) -> bool:
         """Say whether anything happened to the trade after ``after`` and not after ``until``."""
-        moments = (self.placed, self.paid, self.shipped, self.completed, self.closed, self.back and self.back.settled)
+        settled = self.back.settled if self.back else None
+        moments = (self.placed, self.paid, self.shipped, self.completed, self.closed, settled)
         return any(moment is not None and after < moment <= until for moment in moments)
 
 

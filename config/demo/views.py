@@ -26,7 +26,10 @@ REASONS: dict[Role, Promise] = {
     Role.REGULAR: gettext_lazy("A regular: orders every three weeks and has many points to spend."),
     Role.COLLECTOR: gettext_lazy("Holds coupons, some ready to use and one already used."),
     Role.EXPIRING: gettext_lazy("Some of these points are about to expire."),
-    Role.PENDING: gettext_lazy("Two orders are on their way: their points are pending until the goods are received."),
+    Role.PENDING: gettext_lazy(
+        "Two orders were on their way when the orders were exported. Import the practice files, and their pending "
+        "points become available."
+    ),
     Role.NEWCOMER: gettext_lazy("A new buyer with one order and the first points."),
     Role.DEBT: gettext_lazy("Spent points and then returned the order that earned them: the balance is below zero."),
     Role.EMPTY: gettext_lazy("Never paid for the only order, so there are no points yet."),

@@ -15,13 +15,14 @@ CODE_MAIL = "您好！\n\n您的登录验证码：\n\n  KX7-2MQ\n\n三分钟内�
 
 def send(folder: Path, subject: str, text: str, *, minutes: int, html: str = "") -> None:
     """Send a mail some minutes after the morning began."""
-    known = set(folder.glob("*")) if folder.exists() else set()
     mail = EmailMultiAlternatives(subject, text, "shop@example.com", ["林小鹿 <linxiaolu@example.com>"])
     if html:
         mail.attach_alternative(html, "text/html")
     backend = EmailBackend(file_path=str(folder))
     backend.send_messages([mail])
-    (path,) = set(folder.glob("*")) - known
+    # Two backends of one second may choose the same name, so each mail gets one of its own.
+    (sent,) = folder.glob("*-*.log")
+    path = sent.rename(folder / f"{minutes:03}.log")
     moment = (MORNING + timedelta(minutes=minutes)).timestamp()
     os.utime(path, (moment, moment))
 
