@@ -1,15 +1,18 @@
 """One cell of an export, read into a value: ids, money, quantities, times, mail addresses and phones.
 
-Every reader either returns a value or raises ``CellError`` with a stable code; the caller knows the line and the column.
-The readers have a fast way for what platforms normally write and a slow one for everything else, since they run some
-ten times for every row of files with millions of rows.
+Every reader either returns a value or raises ``CellError`` with a stable code; the caller knows the line and the
+column. The readers have a fast way for what platforms normally write and a slow one for everything else, since they run
+some ten times for every row of files with millions of rows.
 """
 
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
+from typing import TypeVar
 from zoneinfo import ZoneInfo
+
+Value = TypeVar("Value")
 
 WRAPPED = "='\t "  # What a cell begins with that ``clean`` has more to do for than to strip the end.
 CENT = Decimal("0.01")
@@ -50,6 +53,13 @@ class CellError(ValueError):
         self.column = column
 
 
+def needed(value: Value | None) -> Value:
+    """Give back a value that must be there. Raises ``CellError``: ``missing``."""
+    if value is None:
+        raise CellError("missing")
+    return value
+
+
 def clean(cell: str) -> str:
     """Free a cell of what exporters wrap around text: ``="…"``, a leading ``'``, tabs and blanks, and ``'null``."""
     text = cell.strip()
@@ -74,9 +84,8 @@ def read_id(cell: str, max_length: int = MAX_ID_LENGTH) -> str:
         text = text[:-2]
         if len(text) > 15:
             raise CellError("id_damaged", cell.strip())
-    elif "+" in text or "E" in text or "e" in text:
-        if _SCIENTIFIC.match(text) and ("+" in text or "." in text):
-            raise CellError("id_damaged", text)
+    elif ("+" in text or "." in text) and _SCIENTIFIC.match(text):
+        raise CellError("id_damaged", text)
     if len(text) > max_length:
         raise CellError("value_too_long", text)
     return text
@@ -142,6 +151,14 @@ def read_money(cell: str, decimal_mark: str = ".") -> Decimal | None:
         return Decimal(f"{whole}.{cents}")
     value = _amount(cell, decimal_mark, signed=False)
     return None if value is None else cents_half_up(value)
+
+
+def read_refund(cell: str, decimal_mark: str = ".") -> Decimal:
+    """Read an amount that went back and cannot be nothing. Raises as ``read_money``; ``missing``, ``amount_zero``."""
+    value = needed(read_money(cell, decimal_mark))
+    if not value:
+        raise CellError("amount_zero", cell.strip())
+    return value
 
 
 @lru_cache(maxsize=1 << 14)
@@ -215,17 +232,19 @@ class TimeReader:
         if value is None:
             raise CellError("time_unreadable", text)
         try:
-            if value.tzinfo is not None:
-                return value.astimezone(UTC)
-            self._remember_offset(value, text)
-            return value.replace(tzinfo=self._zone).astimezone(UTC)
+            if value.tzinfo is None or value.tzinfo is self._zone:
+                self._remember_offset(value, text)
+                value = value.replace(tzinfo=self._zone)
+            return value.astimezone(UTC)
         except OverflowError:
             raise CellError("time_unreadable", text) from None
 
     def _with_formats(self, text: str) -> datetime | None:
         for layout in self._formats:
             try:
-                return datetime.strptime(text, layout)
+                if "%z" in layout:
+                    return datetime.strptime(text, layout).astimezone(UTC)
+                return datetime.strptime(text, layout).replace(tzinfo=self._zone)
             except ValueError:
                 continue
         return None
@@ -234,7 +253,7 @@ class TimeReader:
         if match := _MOMENT.match(text):
             try:
                 year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
-                return datetime(year, month, day, hour, minute, second)
+                return datetime(year, month, day, hour, minute, second, tzinfo=self._zone)
             except ValueError:
                 return None
         try:

@@ -84,17 +84,15 @@ class ProfileFeed:
     def _checked(self, run: Run, parse: Callable[[Run], OrderRecord]) -> Item:
         """Parse a run whose rows are as wide as the header; the first complaint becomes the problem of the run."""
         width = self._columns.width
-        line_no = run.line_no
         try:
             for line_no, cells in run.rows:
                 if len(cells) != width:
-                    cells[:] = fitted(cells, width)
+                    with _InLine(line_no):
+                        cells[:] = fitted(cells, width)
             return parse(run)
         except _RowError as error:
-            line_no, complaint = error.line_no, error.complaint
-        except CellError as error:
-            complaint = error
-        return Problem(line_no, complaint.column, complaint.code, complaint.value, run.order_no, rows=run.count)
+            cell = error.complaint
+            return Problem(error.line_no, cell.column, cell.code, cell.value, run.order_no, rows=run.count)
 
     # --- what the order as a whole says ---------------------------------------------------------------------------
 
@@ -109,12 +107,10 @@ class ProfileFeed:
             cell = cells[place]
             if not cell or cell == said:
                 continue
-            try:
+            with _InLine(line_no):
                 found = self._columns.read(cells, place, reader)
-                if said and clean(cell) and found != value:
-                    raise CellError("differs_within_order", cell, self._columns.name(place))
-            except CellError as error:
-                raise _RowError(line_no, error) from None
+            if said and clean(cell) and found != value:
+                raise _RowError(line_no, CellError("differs_within_order", cell, self._columns.name(place)))
             if clean(cell):
                 said, value = cell, found
         return value
@@ -124,10 +120,8 @@ class ProfileFeed:
         place = self._places.get(name)
         for line_no, cells in run.rows:
             if place is not None and clean(cells[place]):
-                try:
+                with _InLine(line_no):
                     return self._columns.read(cells, place, reader)
-                except CellError as error:
-                    raise _RowError(line_no, error) from None
         return reader("")
 
     def _header(self, run: Run) -> _Header:
@@ -197,7 +191,8 @@ class ProfileFeed:
         """Read a return that does not say which order it belongs to. Its amounts may be written with either sign."""
         placed_at = self._first(run, "placed_at", self._read_time)
         if "paid" in self._places:
-            amount = abs(self._first(run, "paid", self._signed_money) or Decimal(0))
+            paid = self._first(run, "paid", self._signed_money)
+            amount = Decimal(0) if paid is None else abs(paid)
         else:
             lines = self._lines(run, signed=True)
             amount = sum((abs(line.amount or Decimal(0)) for line in lines), Decimal(0))
@@ -228,10 +223,8 @@ class ProfileFeed:
         for line_no, cells in run.rows:
             if not self._line_places or is_blank(cells[place] for place in self._line_places):
                 continue
-            try:
+            with _InLine(line_no):
                 lines.append(self._line(cells, keys, signed=signed))
-            except CellError as error:
-                raise _RowError(line_no, error) from None
         return tuple(lines)
 
     def _line(self, cells: list[str], keys: LineKeys, *, signed: bool) -> LineRecord:
@@ -265,6 +258,21 @@ class _RowError(Exception):
         super().__init__(complaint.code)
         self.line_no = line_no
         self.complaint = complaint
+
+
+class _InLine:
+    """Gives a complaint about a cell the line that it stands in. A generator would cost more than the line."""
+
+    __slots__ = ("_line_no",)
+
+    def __init__(self, line_no: int) -> None:
+        self._line_no = line_no
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, CellError):
+            raise _RowError(self._line_no, error) from None
 
 
 def _read_order_no(cell: str) -> str:

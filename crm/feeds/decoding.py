@@ -79,18 +79,19 @@ def _decoded(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
     extra_bytes = 0
     with open_bytes(path) as (stream, _known):
         for first_line, block in whole_lines(stream):
-            if first_line == 1 and encoding == "utf-8-sig":
-                block = block.removeprefix(codecs.BOM_UTF8)
+            mark = len(codecs.BOM_UTF8) if first_line == 1 and encoding == "utf-8-sig" else 0
             try:
-                text = block.decode(codec)
+                text = block[mark:].decode(codec)
             except UnicodeDecodeError as error:
-                good = block[: error.start]
+                good = block[mark : mark + error.start]
                 if codec == "utf-8":
                     extra_bytes += len(good) - len(good.decode(codec))
                 convinced = codec == "utf-8" and (encoding != "utf-8" or extra_bytes >= CONVINCING_BYTES)
                 line = first_line + good.count(b"\n")
                 # Only the last block of a file can end without a line end, and only there a character can be half.
-                at_end = error.end == len(block) and (convinced or codec != "utf-8") and len(block) - error.start < 4
+                at_end = (
+                    mark + error.end == len(block) and (convinced or codec != "utf-8") and error.end - error.start < 4
+                )
                 raise WrongEncoding(encoding, line, convinced=convinced, at_end=at_end) from None
             extra_bytes += len(block) - len(text)
             yield first_line, text

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext, gettext_lazy as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from crm.feeds.records import Problem, UnreadableFile
 
@@ -23,8 +24,8 @@ PROBLEMS: Mapping[str, Promise] = MappingProxyType(
     {
         "missing": _("Column “%(column)s” is empty, but a row means nothing without it. Fill it in and import again."),
         "id_damaged": _(
-            "“%(value)s” in column “%(column)s” is not a complete number: a spreadsheet program has rounded it, and the "
-            "digits are lost. Export the file again and import it without opening it in a spreadsheet."
+            "“%(value)s” in column “%(column)s” is not a complete number: a spreadsheet program has rounded it, and "
+            "the digits are lost. Export the file again and import it without opening it in a spreadsheet."
         ),
         "value_too_long": _("“%(value)s” in column “%(column)s” is too long. Check that the columns are not shifted."),
         "amount_unreadable": _("“%(value)s” in column “%(column)s” is not an amount. Write it like 1234.50."),
@@ -38,22 +39,22 @@ PROBLEMS: Mapping[str, Promise] = MappingProxyType(
         "amount_zero": _("The refund has no amount, so nothing can be taken back. Leave the row out or correct it."),
         "quantity_unreadable": _("“%(value)s” in column “%(column)s” is not a whole number of pieces. Correct it."),
         "quantity_negative": _(
-            "The quantity %(value)s in column “%(column)s” is negative, but the order is not a cancellation. Correct it, "
-            "or set the prefix of cancellations in the import profile."
+            "The quantity %(value)s in column “%(column)s” is negative, but the order is not a cancellation. Correct "
+            "it, or set the prefix of cancellations in the import profile."
         ),
         "quantity_absurd": _("The quantity %(value)s in column “%(column)s” is greater than 1,000,000. Correct it."),
         "quantity_zero": _("The quantity in column “%(column)s” is zero. Correct it or leave the line out."),
         "time_unreadable": _(
-            "“%(value)s” in column “%(column)s” is not a time. Write it like 2024-01-31 18:05:00, or set the time format "
-            "in the import profile."
+            "“%(value)s” in column “%(column)s” is not a time. Write it like 2024-01-31 18:05:00, or set the time "
+            "format in the import profile."
         ),
         "time_future": _(
             "The time %(value)s in column “%(column)s” is in the future. Check the year and the time zone of the shop."
         ),
         "time_too_old": _("The time %(value)s in column “%(column)s” is before the year 2000. Correct it."),
         "unknown_status": _(
-            "The status “%(value)s” in column “%(column)s” is not known. Check the spelling; if the platform is using a "
-            "new status, report it."
+            "The status “%(value)s” in column “%(column)s” is not known. Check the spelling; if the platform is using "
+            "a new status, report it."
         ),
         "buyer_masked": _(
             "The buyer “%(value)s” is masked, so he cannot be told from others. Export the file again with full names."
@@ -92,8 +93,8 @@ UNREADABLE: Mapping[str, Promise] = MappingProxyType(
         ),
         "too_many_rows": _("The sheet has more than %(limit)s rows. Split it into several files."),
         "encoding": _(
-            "The text is damaged near line %(line)s: it cannot be read as %(encodings)s. Export the file again, or save "
-            "it as CSV in UTF-8."
+            "The text is damaged near line %(line)s: it cannot be read as %(encodings)s. Export the file again, or "
+            "save it as CSV in UTF-8."
         ),
         "nul_bytes": _("Line %(line)s contains NUL bytes, so this is not a text file. Export it as CSV or XLSX."),
         "zip_archive": _("This is a ZIP archive. Unpack it and import the CSV or XLSX file that is inside."),
@@ -104,8 +105,8 @@ UNREADABLE: Mapping[str, Promise] = MappingProxyType(
             "import the CSV file."
         ),
         "old_excel": _(
-            "This is an old Excel workbook (.xls), or one with a password. Open it in a spreadsheet program and save it "
-            "as XLSX."
+            "This is an old Excel workbook (.xls), or one with a password. Open it in a spreadsheet program and save "
+            "it as XLSX."
         ),
         "html_page": _(
             "This is a web page, even if its name ends in .xls or .csv. Probably the session had ended: sign in to the "

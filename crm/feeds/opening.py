@@ -126,9 +126,7 @@ def _encodings(path: Path, profile: Profile | None) -> tuple[str, ...]:
     return (profile.encoding,) if profile and profile.encoding else possible_encodings(path)
 
 
-def _feed(
-    table: Table, fmt: Format, profile: Profile | None, at: datetime, zone: str, *, keep_rest: bool
-) -> Feed:
+def _feed(table: Table, fmt: Format, profile: Profile | None, at: datetime, zone: str, *, keep_rest: bool) -> Feed:
     """Choose the feed by format and header. Raises ``UnreadableFile`` with the columns that are missing."""
     columns = Columns(table.header)
     found = ", ".join(table.header[:_NAMES_SHOWN])

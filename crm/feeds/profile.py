@@ -163,7 +163,8 @@ def _columns(value: Any) -> Mapping[str, str]:
     priced = "line_amount" in columns or ("quantity" in columns and "unit_price" in columns)
     if "paid" not in columns and not priced:
         raise ProfileError(
-            "columns.paid", _("Say where the amount is: the order's own column, or the quantity and price of the lines.")
+            "columns.paid",
+            _("Say where the amount is: the order's own column, or the quantity and price of the lines."),
         )
     if any(name in columns for name in LINE_FIELDS) and not ("sku" in columns or "line_title" in columns):
         raise ProfileError("columns.sku", _("Lines need an article number or a title."))
@@ -198,7 +199,7 @@ def _encoding(value: Any) -> str:
     name = _text("encoding", value).strip().lower()
     try:
         # Line ends and delimiters must be the bytes of ASCII, or the file could not be cut into lines.
-        usable = not name or "\r\n,;\t\"".encode(codecs.lookup(name).name) == b"\r\n,;\t\""
+        usable = not name or '\r\n,;\t"'.encode(codecs.lookup(name).name) == b'\r\n,;\t"'
     except (LookupError, UnicodeError):
         usable = False
     if not usable:

@@ -35,7 +35,7 @@ def each_row(
             continue
         if len(cells) != width:
             try:
-                cells = fitted(cells, width)
+                cells[:] = fitted(cells, width)
             except CellError as error:
                 if not is_blank(cells):
                     yield Problem(line_no, "", error.code, error.value)

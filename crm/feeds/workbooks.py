@@ -26,7 +26,16 @@ MAX_ROWS = 1_048_576  # What the format itself allows.
 MAX_CELL_LENGTH = 32_767
 EXACT_BELOW = 1e15  # A larger number in a cell has lost its last digits.
 
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, IndexError, ET.ParseError, InvalidFileException)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    ValueError,
+    IndexError,
+    ET.ParseError,
+    InvalidFileException,
+)
 
 
 def is_workbook(path: Path) -> bool:

@@ -12,8 +12,8 @@ class BuyerColumns:
     """Reads the buyer of a row.
 
     His member name is what makes him the same buyer next time. Newer exports have a nick instead of it, or both. The
-    payment account is a mail address or a phone, often masked; the phone of the receiver stands in for it, since sellers
-    reach their buyers that way, but it identifies nobody.
+    payment account is a mail address or a phone, often masked; the phone of the receiver stands in for it, since
+    sellers reach their buyers that way, but it identifies nobody.
     """
 
     def __init__(self, columns: Columns) -> None:

@@ -5,7 +5,16 @@ from datetime import datetime
 from typing import ClassVar
 
 from crm.choices import OrderStatus
-from crm.feeds.cells import MAX_NAME_LENGTH, CellError, TimeReader, clean, read_digits, read_id, read_price, read_quantity
+from crm.feeds.cells import (
+    MAX_NAME_LENGTH,
+    CellError,
+    TimeReader,
+    clean,
+    read_digits,
+    read_id,
+    read_price,
+    read_quantity,
+)
 from crm.feeds.linekeys import LineKeys, code_from_title
 from crm.feeds.records import LineRecord, OrderRecord, Problem
 from crm.feeds.rowwise import Item, Run, each_run, other_cells
@@ -59,7 +68,7 @@ class DetailList:
             yield run if isinstance(run, Problem) else self._order(run)
 
     def _order(self, run: Run) -> Item:
-        """Make one record of a run. One bad row refuses the whole order, so that no order is left with half its lines."""
+        """Make one record of a run. One bad row refuses the order, so that none is left with half its lines."""
         columns, keys = self._columns, LineKeys()
         lines: list[LineRecord] = []
         statuses: list[OrderStatus] = []
@@ -108,8 +117,8 @@ def _read_code(cell: str) -> str:
 def status_of_lines(statuses: list[OrderStatus]) -> OrderStatus | None:
     """Say what the states of its lines prove about an order: it has come as far as the line that is furthest behind.
 
-    A closed line is one that was refunded. Even when all lines seen here are closed, another file may hold more of them,
-    so only the order list may close an order.
+    A closed line is one that was refunded. Even when all lines seen here are closed, another file may hold more of
+    them, so only the order list may close an order.
     """
     running = [status for status in statuses if status is not OrderStatus.CLOSED]
     return min(running, key=lambda status: status.rank, default=None)

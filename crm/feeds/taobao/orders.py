@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import ClassVar
 
 from crm.choices import OrderStatus
-from crm.feeds.cells import WRAPPED, CellError, TimeReader, clean, read_digits, read_money
+from crm.feeds.cells import WRAPPED, CellError, TimeReader, clean, needed, read_digits, read_money
 from crm.feeds.records import OrderRecord, Problem
 from crm.feeds.rowwise import Item, each_row
 from crm.feeds.tables import Columns, Row
@@ -90,9 +90,7 @@ class OrderList:
             place = self._status
             status = ORDER_STATUSES.get(cells[place]) or order_status(cells[place])
             place = self._placed_at
-            placed_at = read_time(cells[place])
-            if placed_at is None:
-                raise CellError("missing")
+            placed_at = needed(read_time(cells[place]))
             place = self._paid_at
             paid_at = read_time(cells[place])
             place = self._shipped_at
@@ -102,9 +100,7 @@ class OrderList:
             place = self._refunded
             refunded = self._refund(cells[place])
             place = self._paid
-            net = read_money(cells[place])
-            if net is None:
-                raise CellError("missing")
+            net = needed(read_money(cells[place]))
             place = self._buyer.place or 0
             buyer = self._buyer.read(cells, raw)
         except CellError as error:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import ClassVar
 
-from crm.feeds.cells import CellError, TimeReader, clean, read_digits, read_money
+from crm.feeds.cells import CellError, TimeReader, clean, read_digits, read_refund
 from crm.feeds.records import BuyerRecord, OrderRecord, Problem, RefundRecord
 from crm.feeds.rowwise import Item, each_row
 from crm.feeds.tables import Columns, Row
@@ -63,9 +63,7 @@ class RefundList:
             order_no = columns.read(cells, self._order_no, read_digits)
             refund_no = columns.read(cells, self._refund_no, read_digits)
             status = columns.read(cells, self._status, refund_status)
-            amount = columns.read(cells, self._amount, read_money)
-            if not amount:
-                raise CellError("missing" if amount is None else "amount_zero", column=columns.name(self._amount))
+            amount = columns.read(cells, self._amount, read_refund)
             for place in self._ended_at:
                 ended_at = ended_at or columns.read(cells, place, self._read_time)
             paid_at = columns.read(cells, self._paid_at, self._read_time)
