@@ -29,7 +29,7 @@ class ClaimState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The answer for one login. ``member_id`` is set when ``state`` is TIED or FREE; ``email`` is the proven address."""
+    """The answer for one login. ``member_id`` is set when the state is TIED or FREE; ``email`` is what was proven."""
 
     state: ClaimState
     email: str = ""
@@ -55,8 +55,8 @@ def login_for(email: str) -> User | None:
     """Return the buyer's login to which a sign-in code for this address belongs; None when the address is not known.
 
     The first request for an address that the seller's data holds makes the login. Its name is derived from the address,
-    so that two first requests at once make one. Staff sign in with a password, never by a code: a staff account with the
-    same address is not looked at.
+    so that two first requests at once make one. Staff sign in with a password, never by a code: a staff account with
+    the same address is not looked at.
     """
     address = email.strip().lower()
     name = f"buyer-{hashlib.sha256(address.encode()).hexdigest()[:32]}"
@@ -88,7 +88,7 @@ def find_claim(user_id: int) -> Claim:
 def claim_member(user_id: int, at: datetime) -> Claim:
     """Tie the login to the one member that has its proven address and no login yet; log it; return what is now true."""
     claim = find_claim(user_id)
-    if claim.state is not ClaimState.FREE:
+    if claim.state is not ClaimState.FREE or claim.member_id is None:
         return claim
     if not Member.objects.filter(pk=claim.member_id, user=None).update(user_id=user_id):
         return find_claim(user_id)  # Somebody was quicker.

@@ -43,7 +43,8 @@ class BuyerAdapter(DefaultAccountAdapter):
 
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
         claim_member(user.pk, timezone.now())
-        return super().post_login(request, user, **kwargs)
+        response: HttpResponse = super().post_login(request, user, **kwargs)
+        return response
 
 
 class AskForCodeForm(RequestLoginCodeForm):
@@ -54,6 +55,7 @@ class AskForCodeForm(RequestLoginCodeForm):
         self.fields["email"].label = _("E-mail address")
         self.fields["email"].widget = forms.EmailInput(
             attrs={
+                "class": "field",
                 "autocomplete": "email",
                 "inputmode": "email",
                 "placeholder": "name@example.com",
@@ -76,9 +78,10 @@ class TypeCodeForm(ConfirmLoginCodeForm):
         self.fields["code"].label = _("Code from the mail")
         self.fields["code"].widget = forms.TextInput(
             attrs={
+                "class": "field wide-code",
                 "autocomplete": "one-time-code",
                 "inputmode": "numeric",
                 "maxlength": 20,
-                "spellcheck": "false",
+                "autofocus": True,
             }
         )

@@ -1,6 +1,7 @@
 """A buyer turns points into a coupon."""
 
 from datetime import datetime, time, timedelta
+from typing import cast
 
 from django.db import transaction
 from django.utils.functional import Promise
@@ -90,8 +91,9 @@ def redeem_coupon(member_id: int, plan_id: int, yuan: int, *, token: str, at: da
         raise PriceChanged
     try:
         return _issue(wish, offer, at)
-    except loyalty.InsufficientPoints as shortage:
-        raise NotEnoughPoints(shortage.missing) from None
+    except loyalty.InsufficientPoints:
+        held = loyalty.summary(member_id, at)
+        raise NotEnoughPoints(offer.missing(held.spendable - held.debt)) from None
 
 
 def coupon_expiry(at: datetime, validity_days: int) -> datetime:
@@ -122,15 +124,15 @@ def _issue(wish: Wish, offer: Offer, at: datetime) -> Coupon:
     )
     if burned.repeated:
         return Coupon.objects.select_related("plan").get(key=wish.key)
-    # A code is one of 22¹¹, so the unique index never meets a second one; were it to, nothing is burned and a retry with
-    # the same token succeeds.
+    # A code is one of 22¹¹, so the unique index never meets a second one; were it to, nothing would be burned and a
+    # retry with the same token would succeed.
     return Coupon.objects.create(
         plan_id=offer.plan_id,
         member_id=wish.member_id,
         code=new_code(),
         yuan=offer.yuan,
         points=offer.points,
-        entry_id=burned.entry_id,
+        entry_id=cast(int, burned.entry_id),  # Only a maturation can find nothing to write.
         key=wish.key,
         issued_at=at,
         expires_at=coupon_expiry(at, offer.validity_days),

@@ -23,15 +23,24 @@ class Offer:
     validity_days: int
     ends_at: datetime | None
 
-    def missing(self, spendable: int) -> int:
-        """Return how many points somebody with ``spendable`` points still lacks; 0 when he can afford it."""
-        return max(0, self.points - spendable)
+    def missing(self, funds: int) -> int:
+        """Return how many points somebody with ``funds`` still has to earn; 0 when he can afford it.
+
+        Funds are what he can spend, or what he owes as a negative number: a debt is settled before anything is spent.
+        """
+        return max(0, self.points - funds)
 
 
 def current_offers(at: datetime) -> list[Offer]:
     """Return everything offered at this moment, cheapest first. One query."""
     rows = Denomination.objects.filter(_offered(at)).select_related("plan")
     return sorted(map(_offer, rows), key=lambda offer: (offer.points, -offer.yuan, offer.plan_id))
+
+
+def shelf(offers: Iterable[Offer], funds: int) -> list[tuple[Offer, int]]:
+    """Return the offers with the points missing for each: the best that can be afforded first, then the nearest."""
+    priced = [(offer, offer.missing(funds)) for offer in offers]
+    return sorted(priced, key=lambda pair: (pair[1], -pair[0].yuan, pair[0].points))
 
 
 def find_offer(plan_id: int, yuan: int, at: datetime) -> Offer | None:

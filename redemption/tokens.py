@@ -1,7 +1,7 @@
 """The token that a page carries from the moment it shows a price to the moment the buyer agrees to it.
 
-It is signed and says for whom, for what and at what price it was made. Whatever brings it back, a double click, the back
-button, a second tab or a retry after a broken connection, is the same wish and gets the same coupon (law 4).
+It is signed and says for whom, for what and at what price it was made. Whatever brings it back, a double click, the
+back button, a second tab or a retry after a broken connection, is the same wish and gets the same coupon (law 4).
 """
 
 from dataclasses import dataclass

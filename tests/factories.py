@@ -26,8 +26,7 @@ class UserFactory(DjangoModelFactory[User]):
 
     @classmethod
     def _create(cls, model_class: type[User], *args: Any, **kwargs: Any) -> User:
-        password = kwargs.pop("password", None)
-        return model_class.objects.create_user(*args, password=password, **kwargs)
+        return model_class.objects.create_user(**kwargs)
 
 
 class StaffFactory(UserFactory):

@@ -24,8 +24,8 @@ def for_buyers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
     @login_required
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        assert request.user.pk is not None  # login_required saw to it.
-        buyer = buyer_of(request.user.pk)
+        user_id = request.user.pk
+        buyer = buyer_of(user_id) if user_id is not None else None
         if buyer is None:
             return redirect("redemption:home")
         return view(request, buyer, *args, **kwargs)

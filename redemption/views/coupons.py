@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from crm.api import Buyer
 from loyalty import api as loyalty
 from redemption.checkout import Refused, coupon_expiry, redeem_coupon
-from redemption.offers import Offer, current_offers, find_offer
+from redemption.offers import Offer, current_offers, find_offer, shelf
 from redemption.tokens import new_token
 from redemption.views.buyers import before_id, for_buyers
 from redemption.wallet import held_coupon, past_coupons, ready_coupons
@@ -27,7 +27,7 @@ def store(request: HttpRequest, buyer: Buyer) -> HttpResponse:
     """Everything that points can be turned into now."""
     at = timezone.now()
     summary = loyalty.summary(buyer.member_id, at)
-    offers = [(offer, offer.missing(summary.spendable)) for offer in current_offers(at)]
+    offers = shelf(current_offers(at), summary.spendable - summary.debt)
     return render(request, "redemption/store.html", {"page": "store", "summary": summary, "offers": offers})
 
 
@@ -72,7 +72,8 @@ def coupon(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
 
 
 def _redeem(request: HttpRequest, buyer: Buyer, plan_id: int, yuan: int) -> HttpResponse:
-    if limited := ratelimit.consume_or_429(request, action="redeem_coupon", user=request.user):
+    limited: HttpResponse | None = ratelimit.consume_or_429(request, action="redeem_coupon", user=request.user)
+    if limited is not None:
         return limited
     at = timezone.now()
     token = request.POST.get("token", "")
@@ -94,7 +95,7 @@ def _confirm_page(request: HttpRequest, buyer: Buyer, offer: Offer) -> HttpRespo
         "page": "store",
         "offer": offer,
         "summary": summary,
-        "missing": offer.missing(summary.spendable),
+        "missing": offer.missing(summary.spendable - summary.debt),
         "left": summary.spendable - offer.points,
         "last_day": coupon_expiry(at, offer.validity_days) - timedelta(microseconds=1),
         "token": new_token(buyer.member_id, offer.plan_id, offer.yuan, offer.points, at=at),

@@ -13,14 +13,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from crm.api import Buyer, ClaimState, buyer_of, claim_member, find_claim
 from loyalty import api as loyalty
-from redemption.offers import current_offers, worth_rounded_down
+from redemption.offers import current_offers, shelf, worth_rounded_down
 from redemption.views.buyers import before_id, for_buyers
 from redemption.wallet import ready_coupons
 
 LATEST = 5  # Lines of history on the points page.
 PAGE = 20
 SHOWN_COUPONS = 3
-SHOWN_OFFERS = 6
+SHOWN_OFFERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "summary": summary,
         "expiring_day": summary.expiring_at and summary.expiring_at - timedelta(microseconds=1),
         "worth": worth_rounded_down(summary.spendable, offers),
-        "offers": [(offer, offer.missing(summary.spendable)) for offer in offers[:SHOWN_OFFERS]],
+        "offers": shelf(offers, summary.spendable - summary.debt)[:SHOWN_OFFERS],
         "more_offers": len(offers) > SHOWN_OFFERS,
         "coupons": ready[:SHOWN_COUPONS],
         "more_coupons": len(ready) > SHOWN_COUPONS,
