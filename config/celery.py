@@ -2,8 +2,10 @@
 
 import os
 import signal
+import warnings
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 from celery.signals import setup_logging, worker_process_init
 
 from config.embedded.launch import end_with_parent
@@ -13,6 +15,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("pointkeeper")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+# Its reason is that root would unpickle what the broker holds. Here tasks come as JSON, which is all a worker accepts.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
 @setup_logging.connect

@@ -22,6 +22,7 @@ timeout = 60
 graceful_timeout = 3
 # Heartbeats go through a file; on a disk they would wait for it.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+control_socket_disable = True  # It would lie in the home folder, one for all shops of this user.
 
 accesslog = "-"
 # No query and no visitor: what a buyer looks for and who he is are not the log's business.

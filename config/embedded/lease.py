@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from config.embedded import places
-from config.embedded.keeper import EXIT_ANOTHER, open_lock, try_lock
+from config.embedded.keeper import EXIT_FAILED, open_lock, try_lock
 from config.embedded.process import ServerError, open_log, private_folder
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -69,7 +69,7 @@ class Lease:
             if pid:
                 return
             if pid is None and (self.keeper is None or self.keeper.poll() is not None):
-                if self.keeper and self.keeper.returncode not in (EXIT_ANOTHER, 0):
+                if self.keeper and self.keeper.returncode == EXIT_FAILED:
                     raise ServerError(self._complaint())
                 self._start_keeper()
             time.sleep(LOOK_SECONDS)

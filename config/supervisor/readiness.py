@@ -64,9 +64,12 @@ def host_name() -> str:
 
 def worker_answers() -> bool:
     """Ask over the broker whether a worker is there."""
-    from config.celery import app  # Takes its time to import, while the children start anyway.
+    # Celery takes its time to import, so that is left until the children are starting anyway.
+    from kombu.exceptions import KombuError
+
+    from config.celery import app
 
     try:
         return bool(app.control.ping(timeout=0.5))
-    except OSError:
+    except (KombuError, OSError):
         return False

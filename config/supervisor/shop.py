@@ -10,13 +10,13 @@ from pathlib import Path
 from django.conf import settings
 
 from config.embedded.lease import Lease
+from config.staff import FILE_NAME
 from config.supervisor.child import Child, GaveUp, Program, python
 from config.supervisor.console import Console
 from config.supervisor.readiness import wait_until_ready
 
 LOOK_SECONDS = 2
-STAFF_LOGIN = "staff-login.txt"  # config.staff writes it.
-CELERY = ("-m", "celery", "-A", "config.celery")
+CELERY = ("-m", "celery", "-q", "-A", "config.celery", "--skip-checks")  # `prepare` has checked.
 
 
 class Shop:
@@ -72,7 +72,7 @@ class Shop:
 
     async def _live(self) -> None:
         """Do all there is to do, for ever; ends only by an exception."""
-        staff_login = settings.VAR_DIR / STAFF_LOGIN
+        staff_login = settings.VAR_DIR / FILE_NAME
         known = staff_login.exists()
         if await self.setup.run():
             raise GaveUp("The database could not be prepared; the lines above say why.")
