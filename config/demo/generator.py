@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from itertools import accumulate
 from pathlib import Path
 from random import Random
@@ -146,7 +146,7 @@ def _moments(rng: Random, count: int, after: datetime, until: datetime) -> list[
     """Return ``count`` rising instants in (after, until], denser on busy days and at busy hours."""
     days = [after.date() + timedelta(days=offset) for offset in range((until.date() - after.date()).days + 1)]
     limits = list(accumulate(day_weight(day) * (1 + _GROWTH * index / len(days)) for index, day in enumerate(days)))
-    midnights = [datetime(day.year, day.month, day.day) for day in days]
+    midnights = [datetime.combine(day, time.min) for day in days]
     moments: list[datetime] = []
     while len(moments) < count:
         missing = count - len(moments)

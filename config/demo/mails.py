@@ -3,7 +3,7 @@
 import email
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
@@ -65,6 +65,8 @@ def _read(content: bytes) -> SentMail:
 
 def _date(message: EmailMessage) -> datetime | None:
     try:
-        return parsedate_to_datetime(str(message.get("Date", "")))
+        date = parsedate_to_datetime(str(message.get("Date", "")))
     except ValueError:
         return None
+    # The zone "-0000", which Django writes, means UTC and is read as no zone at all.
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

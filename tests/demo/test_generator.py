@@ -11,7 +11,8 @@ import pytest
 from config.demo.cast import CAST
 from config.demo.generator import WEEK, ShopFiles, write_orders, write_shop
 
-NOON = datetime(2026, 3, 10, 4, 0, tzinfo=UTC)  # In Shanghai.
+NOON = datetime(2026, 3, 10, 4, 0, tzinfo=UTC)
+WALL_NOON = datetime.fromisoformat("2026-03-10 12:00:00")  # What the clock in the shop, in Shanghai, shows then.
 ORDERS, MEMBERS = 1500, 260
 
 
@@ -128,5 +129,5 @@ def test_a_benchmark_gets_an_order_list_of_exactly_the_size_it_wants(tmp_path: P
     assert len({row["买家会员名"] for row in orders}) == 40
     newest, *_, oldest = [row["订单创建时间"] for row in orders]
     assert newest > oldest
-    assert datetime.fromisoformat(newest) <= datetime(2026, 3, 10, 12) < datetime.fromisoformat(newest) + WEEK
-    assert datetime.fromisoformat(oldest) > datetime(2026, 3, 10, 12) - timedelta(days=549)
+    assert datetime.fromisoformat(newest) <= WALL_NOON < datetime.fromisoformat(newest) + WEEK
+    assert datetime.fromisoformat(oldest) > WALL_NOON - timedelta(days=549)

@@ -40,6 +40,7 @@ def test_finds_the_sign_in_code_in_a_mail(tmp_path: Path) -> None:
     assert mail.text.startswith("您好！")
     assert mail.recipient == "林小鹿 <linxiaolu@example.com>"
     assert mail.sent_at is not None
+    assert mail.sent_at.tzinfo is not None
 
 
 def test_a_mail_without_a_code_has_none(tmp_path: Path) -> None:

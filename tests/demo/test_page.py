@@ -1,6 +1,5 @@
 """The demo page: who may be signed in as, and that it is not there unless asked for."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,11 @@ REGULAR = next(persona for persona in CAST if persona.role is Role.REGULAR)
 
 
 @pytest.fixture(autouse=True)
-def demo(settings: Settings, tmp_path: Path) -> Iterator[None]:
+def demo(settings: Settings, tmp_path: Path) -> None:
     """A system whose DEMO is on and that keeps its mails in a folder."""
     settings.DEMO = True
     settings.EMAIL_URL = ""
     settings.EMAIL_FILE_PATH = tmp_path / "mail"
-    yield
 
 
 @pytest.fixture
