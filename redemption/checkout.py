@@ -132,7 +132,7 @@ def _issue(wish: Wish, offer: Offer, at: datetime) -> Coupon:
         code=new_code(),
         yuan=offer.yuan,
         points=offer.points,
-        entry_id=cast(int, burned.entry_id),  # Only a maturation can find nothing to write.
+        entry_id=cast("int", burned.entry_id),  # Only a maturation can find nothing to write.
         key=wish.key,
         issued_at=at,
         expires_at=coupon_expiry(at, offer.validity_days),
