@@ -67,47 +67,10 @@ UPDATE crm_member AS m
  WHERE m.id = s.member_id AND s.first_at < m.joined_at
 """
 
-_CHANGED_ORDERS = """
-UPDATE crm_order AS o
-   SET member_id = n.member_id, identity_id = n.identity_id, status = n.status, paid = n.paid,
-       refunded_reported = n.refunded_reported, refunded = greatest(o.refunded, n.refunded_reported),
-       amount_from_lines = n.amount_from_lines, placed_at = n.placed_at, paid_at = n.paid_at,
-       shipped_at = n.shipped_at, completed_at = n.completed_at, closed_at = n.closed_at,
-       close_reason = n.close_reason, title = n.title, raw = n.raw, version = n.version
-  FROM (
-      SELECT o.id,
-             coalesce(o.member_id, i.member_id) AS member_id,
-             coalesce(o.identity_id, i.id) AS identity_id,
-             CASE
-                 WHEN s.rank > array_position(%(statuses)s, o.status::text) - 1 THEN s.status ELSE o.status
-             END AS status,
-             CASE WHEN s.version > o.version AND s.paid IS NOT NULL THEN s.paid ELSE o.paid END AS paid,
-             greatest(o.refunded_reported, s.refunded) AS refunded_reported,
-             o.amount_from_lines OR s.amount_from_lines AS amount_from_lines,
-             least(o.placed_at, s.placed_at) AS placed_at,
-             least(o.paid_at, s.paid_at) AS paid_at,
-             least(o.shipped_at, s.shipped_at) AS shipped_at,
-             least(o.completed_at, s.completed_at) AS completed_at,
-             least(o.closed_at, s.closed_at) AS closed_at,
-             CASE WHEN s.version > o.version THEN s.close_reason ELSE o.close_reason END AS close_reason,
-             CASE WHEN s.version > o.version THEN s.title ELSE o.title END AS title,
-             CASE WHEN s.version > o.version THEN s.raw ELSE o.raw END AS raw,
-             greatest(o.version, s.version) AS version
-        FROM crm_stage_order AS s
-        JOIN crm_order AS o ON o.channel_id = %(channel)s AND o.external_no = s.external_no
-        LEFT JOIN crm_identity AS i ON i.channel_id = %(channel)s AND i.external_id = s.buyer
-  ) AS n
- WHERE o.id = n.id
-   AND (o.member_id, o.identity_id, o.status, o.paid, o.refunded_reported, o.amount_from_lines, o.placed_at, o.paid_at,
-        o.shipped_at, o.completed_at, o.closed_at, o.version)
-    IS DISTINCT FROM
-       (n.member_id, n.identity_id, n.status, n.paid, n.refunded_reported, n.amount_from_lines, n.placed_at, n.paid_at,
-        n.shipped_at, n.completed_at, n.closed_at, n.version)
-RETURNING o.id
-"""
-
-_NEW_ORDERS = """
-INSERT INTO crm_order (
+# ``o`` is the row as it is, ``excluded`` what the batch says; a row that would stay as it is is neither written nor
+# returned. ``xmax`` is zero in a row that this statement has inserted.
+_ORDERS = """
+INSERT INTO crm_order AS o (
     channel_id, external_no, member_id, identity_id, status, paid, refunded, refunded_reported, amount_from_lines,
     placed_at, paid_at, shipped_at, completed_at, closed_at, close_reason, title, raw, version
 )
@@ -116,8 +79,38 @@ SELECT %(channel)s, s.external_no, i.member_id, i.id, coalesce(s.status, 'placed
        s.completed_at, s.closed_at, s.close_reason, s.title, s.raw, s.version
   FROM crm_stage_order AS s
   LEFT JOIN crm_identity AS i ON i.channel_id = %(channel)s AND i.external_id = s.buyer
- WHERE NOT EXISTS (SELECT FROM crm_order AS o WHERE o.channel_id = %(channel)s AND o.external_no = s.external_no)
-RETURNING id
+    ON CONFLICT (channel_id, external_no) DO UPDATE
+   SET member_id = coalesce(o.member_id, excluded.member_id),
+       identity_id = coalesce(o.identity_id, excluded.identity_id),
+       status = CASE
+           WHEN array_position(%(statuses)s, excluded.status::text) > array_position(%(statuses)s, o.status::text)
+           THEN excluded.status ELSE o.status
+       END,
+       paid = CASE
+           WHEN excluded.version > o.version AND NOT excluded.amount_from_lines THEN excluded.paid ELSE o.paid
+       END,
+       refunded = greatest(o.refunded, excluded.refunded),
+       refunded_reported = greatest(o.refunded_reported, excluded.refunded_reported),
+       amount_from_lines = o.amount_from_lines OR excluded.amount_from_lines,
+       placed_at = least(o.placed_at, excluded.placed_at),
+       paid_at = least(o.paid_at, excluded.paid_at),
+       shipped_at = least(o.shipped_at, excluded.shipped_at),
+       completed_at = least(o.completed_at, excluded.completed_at),
+       closed_at = least(o.closed_at, excluded.closed_at),
+       close_reason = CASE WHEN excluded.version > o.version THEN excluded.close_reason ELSE o.close_reason END,
+       title = CASE WHEN excluded.version > o.version THEN excluded.title ELSE o.title END,
+       raw = CASE WHEN excluded.version > o.version THEN excluded.raw ELSE o.raw END,
+       version = greatest(o.version, excluded.version)
+ WHERE excluded.version > o.version
+    OR array_position(%(statuses)s, excluded.status::text) > array_position(%(statuses)s, o.status::text)
+    OR excluded.refunded_reported > o.refunded_reported
+    OR (excluded.amount_from_lines AND NOT o.amount_from_lines)
+    OR (o.member_id IS NULL AND excluded.member_id IS NOT NULL)
+    OR (least(o.placed_at, excluded.placed_at), least(o.paid_at, excluded.paid_at),
+        least(o.shipped_at, excluded.shipped_at), least(o.completed_at, excluded.completed_at),
+        least(o.closed_at, excluded.closed_at))
+       IS DISTINCT FROM (o.placed_at, o.paid_at, o.shipped_at, o.completed_at, o.closed_at)
+RETURNING o.id, o.xmax = 0
 """
 
 _PRODUCTS = """
@@ -225,10 +218,9 @@ def merge(
     merged.members_new = cursor.rowcount
     cursor.execute(_CONTACTS, values)
     cursor.execute(_JOINED, values)
-    cursor.execute(_CHANGED_ORDERS, values)
-    merged.updated = {row[0] for row in cursor.fetchall()}
-    cursor.execute(_NEW_ORDERS, values)
-    merged.new = {row[0] for row in cursor.fetchall()}
+    cursor.execute(_ORDERS, values)
+    for order_id, is_new in cursor.fetchall():
+        (merged.new if is_new else merged.updated).add(order_id)
 
     cursor.execute(_PRODUCTS, values)
     cursor.execute(_LINES, values)

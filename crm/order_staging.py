@@ -18,7 +18,7 @@ from crm.feeds.records import OrderRecord, RefundRecord
 _TABLES = """
 CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_order (
     external_no varchar(64) PRIMARY KEY, buyer varchar(120), name varchar(120), email varchar(254), phone varchar(20),
-    seen_at timestamptz, status varchar(10), rank smallint, paid numeric(14, 2), refunded numeric(14, 2),
+    seen_at timestamptz, status varchar(10), paid numeric(14, 2), refunded numeric(14, 2),
     amount_from_lines boolean, placed_at timestamptz, paid_at timestamptz, shipped_at timestamptz,
     completed_at timestamptz, closed_at timestamptz, close_reason varchar(120), title varchar(300), raw jsonb,
     version varchar(120)
@@ -29,7 +29,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_line (
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_refund (
     external_no varchar(64) PRIMARY KEY, order_no varchar(64), buyer varchar(120), name varchar(120), email
-    varchar(254), phone varchar(20), status varchar(10), rank smallint, amount numeric(14, 2), at timestamptz, reason
+    varchar(254), phone varchar(20), status varchar(10), amount numeric(14, 2), at timestamptz, reason
     varchar(200)
 ) ON COMMIT DELETE ROWS;
 """
@@ -57,7 +57,6 @@ def stage(cursor: CursorWrapper, records: Sequence[OrderRecord]) -> None:
     with cursor.copy(_COPY_REFUNDS) as copy:
         for row in _refund_rows(records):
             copy.write_row(row)
-    cursor.execute("ANALYZE crm_stage_order; ANALYZE crm_stage_line; ANALYZE crm_stage_refund")
 
 
 def _order_row(record: OrderRecord) -> tuple[object, ...]:
@@ -72,7 +71,6 @@ def _order_row(record: OrderRecord) -> tuple[object, ...]:
         buyer.phone if buyer else None,
         (record.placed_at or record.paid_at) if contact else None,
         record.status,
-        record.status.rank if record.status else None,
         record.paid,
         record.refunded,
         record.amount_from_lines,
@@ -142,7 +140,6 @@ def _refund_row(record: OrderRecord, refund: RefundRecord) -> tuple[object, ...]
         buyer and buyer.email,
         buyer and buyer.phone,
         refund.status,
-        refund.status.rank,
         refund.amount,
         refund.at,
         refund.reason[:200],

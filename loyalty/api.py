@@ -3,6 +3,7 @@
 from loyalty.audit import audit
 from loyalty.choices import EntryKind
 from loyalty.explain import explain, headline
+from loyalty.figures import MonthFlow, PointsTotals, monthly_flow, points_totals
 from loyalty.journal import (
     InsufficientPoints,
     JournalError,
@@ -24,7 +25,9 @@ __all__ = [
     "InsufficientPoints",
     "JournalError",
     "KeyConflict",
+    "MonthFlow",
     "Outcome",
+    "PointsTotals",
     "Posting",
     "StatementLine",
     "accrual",
@@ -35,6 +38,8 @@ __all__ = [
     "explain",
     "headline",
     "history",
+    "monthly_flow",
+    "points_totals",
     "post",
     "programme_zone",
     "summary",

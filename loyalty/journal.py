@@ -251,7 +251,8 @@ def _call(verb: Verb, batch: list[Posting], at: datetime) -> dict[str, Outcome]:
 
 
 def _as_row(seq: int, posting: Posting) -> dict[str, Any]:
-    return {
+    """The posting as one JSON object. What is empty is left out: most postings are sparse, and reading costs time."""
+    row: dict[str, Any] = {
         "seq": seq,
         "account_id": posting.account_id,
         "kind": posting.kind.value,
@@ -260,12 +261,18 @@ def _as_row(seq: int, posting: Posting) -> dict[str, Any]:
         "key": posting.key,
         "digest": posting.digest(),
         "effective_at": posting.effective_at.isoformat(),
-        "available_at": posting.available_at and posting.available_at.isoformat(),
-        "expires_at": posting.expires_at and posting.expires_at.isoformat(),
-        "order_id": posting.order_id,
-        "about_key": posting.about_key,
         "reference": posting.reference,
         "reason": posting.reason,
-        "actor_id": posting.actor_id,
         "trace": posting.trace,
     }
+    if posting.available_at is not None:
+        row["available_at"] = posting.available_at.isoformat()
+    if posting.expires_at is not None:
+        row["expires_at"] = posting.expires_at.isoformat()
+    if posting.order_id is not None:
+        row["order_id"] = posting.order_id
+    if posting.about_key:
+        row["about_key"] = posting.about_key
+    if posting.actor_id is not None:
+        row["actor_id"] = posting.actor_id
+    return row

@@ -1,6 +1,7 @@
 """How long points are valid."""
 
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -17,8 +18,12 @@ def validity_end(at: datetime) -> datetime:
     Points of 8 July 2017 can be spent through 8 July 2018. A year after 29 February ends with 28 February.
     """
     zone = programme_zone()
-    last_day = _a_year_after(at.astimezone(zone).date())
-    return datetime.combine(last_day + timedelta(days=1), time.min, tzinfo=zone)
+    return _end(at.astimezone(zone).date(), zone)
+
+
+@lru_cache(maxsize=4096)  # A batch of orders has some thousand instants on a few hundred days.
+def _end(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(_a_year_after(day) + timedelta(days=1), time.min, tzinfo=zone)
 
 
 def _a_year_after(day: date) -> date:

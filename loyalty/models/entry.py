@@ -19,6 +19,7 @@ class Entry(models.Model):
     account = models.ForeignKey(
         "loyalty.Account",
         on_delete=models.PROTECT,
+        db_constraint=False,
         related_name="entries",
         verbose_name=_("account"),
         db_index=False,
@@ -44,6 +45,7 @@ class Entry(models.Model):
     about = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,
+        db_constraint=False,
         null=True,
         blank=True,
         verbose_name=_("concerns"),

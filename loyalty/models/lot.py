@@ -16,6 +16,7 @@ class Lot(models.Model):
     account = models.ForeignKey(
         "loyalty.Account",
         on_delete=models.PROTECT,
+        db_constraint=False,
         related_name="lots",
         verbose_name=_("account"),
         db_index=False,
@@ -23,6 +24,7 @@ class Lot(models.Model):
     entry = models.OneToOneField(
         "loyalty.Entry",
         on_delete=models.PROTECT,
+        db_constraint=False,
         related_name="lot",
         verbose_name=_("entry"),
     )
@@ -67,12 +69,14 @@ class LotUse(models.Model):
     entry = models.ForeignKey(
         "loyalty.Entry",
         on_delete=models.PROTECT,
+        db_constraint=False,
         related_name="uses",
         verbose_name=_("entry"),
     )
     lot = models.ForeignKey(
         "loyalty.Lot",
         on_delete=models.PROTECT,
+        db_constraint=False,
         related_name="uses",
         verbose_name=_("lot"),
     )
