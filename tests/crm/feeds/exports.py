@@ -11,12 +11,18 @@ from crm.feeds import OrderRecord, Problem, Profile, read
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
 
+
+def names(text: str) -> list[str]:
+    """Cut a header as one reads it into column names."""
+    return text.split(",")
+
+
 # The columns that every era of the order list has, in its order and with its blanks.
-FIRST_ERA = (
+FIRST_ERA = names(
     "订单编号,买家会员名,买家支付宝账号,买家应付货款,买家应付邮费,买家支付积分,总金额,返点积分,买家实际支付金额,"
     "买家实际支付积分,订单状态,买家留言,收货人姓名,收货地址 ,运送方式,联系电话 ,联系手机,订单创建时间,订单付款时间 ,"
     "宝贝标题 ,宝贝种类,物流单号,物流公司,订单备注,宝贝总数量,店铺Id,店铺名称,订单关闭原因,卖家服务费,买家服务费"
-).split(",")
+)
 WITH_REFUNDS = [*FIRST_ERA, "发票抬头", "是否手机订单", "特权订金订单id", "退款金额", "预约门店"]
 WITH_RECEIPT = [*WITH_REFUNDS, "确认收货时间", "打款商家金额"]
 WITH_ITEMS_OF_LATER = [*WITH_RECEIPT, "是否信用购", "配送类型", "直播返现状态", "返现金额", "主订单编号"]
@@ -33,11 +39,11 @@ ERAS = {
     "2020": WITH_ITEMS_OF_LATER,
     "2023": WITHOUT_ACCOUNT,
 }
-DETAILS = "订单编号,标题,价格,购买数量,外部系统编号,商品属性,套餐信息,备注,订单状态,商家编码".split(",")
-REFUNDS = (
+DETAILS = names("订单编号,标题,价格,购买数量,外部系统编号,商品属性,套餐信息,备注,订单状态,商家编码")
+REFUNDS = names(
     "订单编号,退款编号,支付宝交易号,订单付款时间,商家编码,退款完结时间,买家会员名称,买家实际支付金额,宝贝标题,买家退款金额,"
     "手工退款/系统退款,退款的申请时间,退款状态,买家退款原因,完结时间"
-).split(",")
+)
 
 ORDER = {
     "订单编号": '="3515313140000001"',
@@ -96,7 +102,16 @@ INVOICES = Profile.from_json(
         "cancellation_prefix": "C",
     },
 )
-INVOICE_HEADER = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
+INVOICE_HEADER = [
+    "InvoiceNo",
+    "StockCode",
+    "Description",
+    "Quantity",
+    "InvoiceDate",
+    "UnitPrice",
+    "CustomerID",
+    "Country",
+]
 
 
 def table(header: Sequence[str], rows: Sequence[Mapping[str, str] | Sequence[str]], end: str = "\r\n") -> str:

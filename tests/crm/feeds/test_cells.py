@@ -182,7 +182,9 @@ def test_clock_changes_count_in_zones_that_have_them() -> None:
     assert reader.read("2011-07-01 13:00:00") == datetime(2011, 7, 1, 12, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("cell", ["昨天", "2017-13-01 00:00:00", "2017-02-30", "08/07/2017", "42924.03", "2017-07-08 25:00"])
+@pytest.mark.parametrize(
+    "cell", ["昨天", "2017-13-01 00:00:00", "2017-02-30", "08/07/2017", "42924.03", "2017-07-08 25:00"]
+)
 def test_what_is_no_time_is_refused(cell: str) -> None:
     assert complaint(TimeReader("Asia/Shanghai", NOON).read, cell) == "time_unreadable"
 

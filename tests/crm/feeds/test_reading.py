@@ -170,7 +170,7 @@ def test_two_passes_over_a_file_give_the_same_records(tmp_path: Path) -> None:
     assert list(read(path, at=NOON)) == list(read(path, at=NOON))
 
 
-# --- workbooks ----------------------------------------------------------------------------------------------------------
+# --- workbooks ------------------------------------------------------------------------------------------------------
 
 
 def workbook(folder: Path, *rows: list[object]) -> Path:

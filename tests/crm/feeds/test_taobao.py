@@ -34,7 +34,7 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}+08:00")
 
 
-# --- order list ---------------------------------------------------------------------------------------------------------
+# --- order list -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -213,7 +213,7 @@ def test_a_bad_row_is_refused_with_its_column_and_reason(
     assert (problem.line_no, problem.column, problem.code) == (3, column, code)
 
 
-# --- detail list --------------------------------------------------------------------------------------------------------
+# --- detail list ----------------------------------------------------------------------------------------------------
 
 
 def test_neighbouring_rows_of_an_order_are_its_lines(tmp_path: Path) -> None:
@@ -309,9 +309,7 @@ def test_an_order_of_endless_lines_is_one_problem(tmp_path: Path) -> None:
 
 def test_newer_detail_lists_name_the_order_by_its_main_number(tmp_path: Path) -> None:
     header = ["子订单编号", "主订单编号", *DETAILS[1:], "订单创建时间", "订单付款时间"]
-    rows = [
-        LINE | {"子订单编号": f"9{n}", "主订单编号": "7", "订单创建时间": "2026-03-01 00:42:32"} for n in range(2)
-    ]
+    rows = [LINE | {"子订单编号": f"9{n}", "主订单编号": "7", "订单创建时间": "2026-03-01 00:42:32"} for n in range(2)]
 
     record = only(save(tmp_path, table(header, rows)))
 
@@ -320,7 +318,7 @@ def test_newer_detail_lists_name_the_order_by_its_main_number(tmp_path: Path) ->
     assert record.raw == {"子订单编号": "90\n91"}
 
 
-# --- refund list --------------------------------------------------------------------------------------------------------
+# --- refund list ----------------------------------------------------------------------------------------------------
 
 
 def test_a_refund_names_its_order_its_buyer_and_its_amount(tmp_path: Path) -> None:

@@ -99,7 +99,9 @@ def test_damaged_utf8_is_not_passed_off_as_gbk(tmp_path: Path) -> None:
 def test_a_file_cut_off_inside_a_character_is_truncated(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "orders.csv"
     content = orders({"退款金额": "0.00", "预约门店": "杭州"}).encode(encoding)
-    path.write_bytes(content[: content.rindex("州".encode(encoding).removeprefix(b"\xff\xfe").removeprefix(b"\xef\xbb\xbf")) + 1])
+    path.write_bytes(
+        content[: content.rindex("州".encode(encoding).removeprefix(b"\xff\xfe").removeprefix(b"\xef\xbb\xbf")) + 1]
+    )
 
     assert refusal(path).code == "truncated"
 
