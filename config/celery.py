@@ -5,7 +5,7 @@ import signal
 import warnings
 
 from celery import Celery
-from celery.platforms import SecurityWarning
+from celery.exceptions import SecurityWarning
 from celery.signals import setup_logging, worker_process_init
 
 from config.embedded.launch import end_with_parent

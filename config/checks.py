@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning
+from django.core import checks
 
 from config.embedded import locations
 
+LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", "testserver"}
 
-def check_deployment(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+
+def check_deployment(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
     """Return a warning for every setting that does not suit a deployment."""
-    found: list[CheckMessage] = []
+    found: list[checks.CheckMessage] = []
     if settings.DEBUG and settings.HTTPS:
         found.append(
-            Warning(
+            checks.Warning(
                 "DEBUG is on while HTTPS is set: error pages show the settings and the source to everybody.",
                 hint="Unset DEBUG.",
                 id="config.W001",
@@ -29,29 +31,29 @@ def check_deployment(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckM
     return found
 
 
-def check_beside_external_database() -> list[CheckMessage]:
+def check_beside_external_database() -> list[checks.CheckMessage]:
     """Return the warnings for what a system with a database server of its own should have set."""
-    found: list[CheckMessage] = []
+    found: list[checks.CheckMessage] = []
     if settings.DEMO:
         found.append(
-            Warning(
+            checks.Warning(
                 "DEMO is on beside an external database: anybody may sign in as any buyer of the demo page.",
                 hint="Unset DEMO, unless nobody but you can reach this system.",
                 id="config.W002",
             )
         )
-    if settings.SECRET_KEY == locations.secret_key(settings.VAR_DIR):
+    if locations.secret_key(settings.VAR_DIR) == settings.SECRET_KEY:
         found.append(
-            Warning(
+            checks.Warning(
                 f"SECRET_KEY was generated and lies in {settings.VAR_DIR}: another machine or a fresh disk has "
                 "another one, and everybody is signed out there.",
                 hint="Set SECRET_KEY to a long random text, the same on every machine.",
                 id="config.W003",
             )
         )
-    if set(settings.ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]", "testserver"}:
+    if LOCAL_HOSTS.issuperset(settings.ALLOWED_HOSTS):
         found.append(
-            Warning(
+            checks.Warning(
                 "ALLOWED_HOSTS names this machine only: requests for the shop's own address are refused.",
                 hint="Set ALLOWED_HOSTS to the shop's host names, separated by commas.",
                 id="config.W004",
@@ -59,7 +61,7 @@ def check_beside_external_database() -> list[CheckMessage]:
         )
     if not settings.BROKER_URL:
         found.append(
-            Warning(
+            checks.Warning(
                 "BROKER_URL is not set beside DATABASE_URL: tasks and cache stay on this machine's embedded Valkey, "
                 "which workers on other machines do not see.",
                 hint="Set BROKER_URL to a Redis or Valkey server: redis://host:6379/0",
@@ -68,8 +70,8 @@ def check_beside_external_database() -> list[CheckMessage]:
         )
     if not settings.EMAIL_URL:
         found.append(
-            Warning(
-                f"EMAIL_URL is not set: mails are written to {settings.EMAIL_FILE_PATH}, and no buyer gets a sign-in code.",
+            checks.Warning(
+                f"EMAIL_URL is not set: mails go to {settings.EMAIL_FILE_PATH}, and no buyer gets a code to sign in.",
                 hint="Set EMAIL_URL to your mail server: smtp+tls://user:password@host:587",
                 id="config.W006",
             )

@@ -5,10 +5,10 @@ gunicorn reads every name of this module that is a setting of its; its own comma
 
 import os
 import signal
-from pathlib import Path
 from typing import Any
 
 from config.embedded.launch import end_with_parent
+from config.embedded.places import SHARED_MEMORY
 
 wsgi_app = "config.wsgi"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
@@ -21,7 +21,7 @@ keepalive = 20
 timeout = 60
 graceful_timeout = 3
 # Heartbeats go through a file; on a disk they would wait for it.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+worker_tmp_dir = str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None
 control_socket_disable = True  # It would lie in the home folder, one for all shops of this user.
 
 accesslog = "-"

@@ -21,7 +21,7 @@ def make_first_login(var_dir: Path) -> Path | None:
     password = secrets.token_urlsafe(12)
     path = var_dir / FILE_NAME
     path.unlink(missing_ok=True)  # What is left of a former database.
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(f"{USER_NAME}\n{password}\n")
     users.objects.create_superuser(USER_NAME, password=password)
     return path

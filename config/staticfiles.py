@@ -1,7 +1,6 @@
 """Collecting the static files only when there is something to collect: to compress them all takes seconds."""
 
 import hashlib
-import os
 from pathlib import Path
 
 from django.conf import settings
@@ -26,6 +25,7 @@ def fingerprint() -> str:
     digest = hashlib.sha256(settings.STORAGES["staticfiles"]["BACKEND"].encode())
     for finder in get_finders():
         for path, storage in finder.list([]):
-            state = os.stat(storage.path(path))
-            digest.update(f"{storage.path(path)} {state.st_size} {state.st_mtime_ns}\n".encode())
+            file = Path(storage.path(path))
+            state = file.stat()
+            digest.update(f"{file} {state.st_size} {state.st_mtime_ns}\n".encode())
     return digest.hexdigest()

@@ -18,13 +18,12 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from config.embedded import places
 from config.embedded.postgres import Postgres
 from config.embedded.process import ServerError
+from config.embedded.server import Server
 from config.embedded.valkey import Valkey
 
 EXIT_FAILED = 1
@@ -37,22 +36,7 @@ QUICK_DEATHS = 5
 LONG_LIFE_SECONDS = 60
 
 
-class Server(Protocol):
-    """What a keeper asks of a server."""
-
-    name: str
-    home: Path
-
-    def start(self, held: int) -> None: ...
-    def running(self) -> bool: ...
-    def stop(self) -> None: ...
-    def stop_orphan(self) -> None: ...
-
-
-SERVERS: dict[str, Callable[[Path, bool], Server]] = {
-    "postgres": lambda var_dir, durable: Postgres(var_dir, durable=durable),
-    "valkey": lambda var_dir, durable: Valkey(var_dir, durable=durable),
-}
+SERVERS: dict[str, type[Postgres] | type[Valkey]] = {"postgres": Postgres, "valkey": Valkey}
 
 
 def open_lock(path: Path) -> int:
@@ -126,10 +110,7 @@ class Keeper:
             os.close(held)  # The server's own copy keeps the lock.
 
     def _say(self, text: str) -> None:
-        print(
-            f"{time.strftime('%Y-%m-%d %H:%M:%S')} {self.server.name}: {text}",
-            flush=True,
-        )
+        sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {self.server.name}: {text}\n")
 
     def _ask_to_stop(self, *_: object) -> None:
         self.asked_to_stop = True
@@ -137,28 +118,22 @@ class Keeper:
 
 def main() -> int:
     """Run the keeper of one server."""
-    parser = argparse.ArgumentParser(prog="python -m config.embedded.keeper", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m config.embedded.keeper", description="Own one embedded server.")
     parser.add_argument("server", choices=sorted(SERVERS))
     parser.add_argument("var_dir", type=Path)
-    parser.add_argument(
-        "--throwaway",
-        action="store_true",
-        help="not durable; the data is removed at the end",
-    )
+    parser.add_argument("--throwaway", action="store_true", help="not durable; the data is removed at the end")
     options = parser.parse_args()
     os.umask(0o077)
     try:
-        server = SERVERS[options.server](options.var_dir, not options.throwaway)
+        server = SERVERS[options.server](options.var_dir, durable=not options.throwaway)
         return Keeper(server).run()
     except ServerError as error:
-        print(error, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{error}\n")
         return EXIT_FAILED
     finally:
         if options.throwaway:
-            for folder in (
-                places.home(options.var_dir, options.server) / "data",
-                places.socket_dir(options.var_dir, options.server),
-            ):
+            home = places.home(options.var_dir, options.server)
+            for folder in (home / "data", places.socket_dir(options.var_dir, options.server)):
                 shutil.rmtree(folder, ignore_errors=True)
 
 

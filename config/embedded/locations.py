@@ -33,7 +33,7 @@ def secret_key(var_dir: Path) -> str:
         pass
     var_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"secret-key.{os.getpid()}.{secrets.token_hex(4)}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secrets.token_urlsafe(50))
     try:
         # A link fails where a file is: of two commands that make the key at once, both then read the first one's.

@@ -8,6 +8,8 @@ DATABASE_NAME = "pointkeeper"
 DATABASE_USER = "pointkeeper"
 DATABASE_PORT = 5432  # Only names the socket file: the embedded server never listens on the network.
 
+SHARED_MEMORY = Path("/dev/shm")  # Linux keeps files there in memory; elsewhere it is missing.
+
 # A socket's path may be 103 bytes long (macOS) or 107 (Linux); the longest name put into the folder takes 22.
 LONGEST_SOCKET_FOLDER = 80
 

@@ -1,29 +1,20 @@
-"""The embedded PostgreSQL: one data folder, one child process, reached through a Unix socket only."""
+"""The embedded PostgreSQL: one data folder, reached through a Unix socket only."""
 
 import importlib.util
 import os
 import shutil
 import signal
 import subprocess
-import time
+from functools import cached_property
 from pathlib import Path
 
 from config.embedded import places
-from config.embedded.process import (
-    Identity,
-    ServerError,
-    bound,
-    open_log,
-    open_to,
-    private_folder,
-    tail,
-    unprivileged,
-)
+from config.embedded.process import Identity, ServerError, bound, open_to, private_folder, unprivileged
+from config.embedded.server import Server
 
 EXTENSIONS = ("btree_gist", "pg_stat_statements", "pg_trgm")
 READY_LINE = 7  # postmaster.pid: the eighth line says "ready" once connections are accepted.
-START_SECONDS = 300  # After a crash the log is replayed first, which takes its time.
-STOP_SECONDS = 30
+ENOUGH_SHARED_MEMORY = 256_000_000  # Bytes of /dev/shm that parallel queries need; a container's may be smaller.
 # For a small machine: two cores, a shop's worth of memory, a disk that is not spinning.
 SETTINGS = {
     "listen_addresses": "",
@@ -79,36 +70,25 @@ def bin_dir() -> Path:
     )
 
 
-class Postgres:
-    """A PostgreSQL server owned by this process.
-
-    ``durable`` is false for tests: such a server starts and writes faster and survives no crash.
-    """
+class Postgres(Server):
+    """A PostgreSQL server, run by somebody who is not root."""
 
     name = "postgres"
+    start_seconds = 300  # After a crash the log is replayed first, which takes its time.
+    ending = ((signal.SIGINT, 30), (signal.SIGQUIT, 10))
 
     def __init__(self, var_dir: Path, *, durable: bool = True, identity: Identity | None = None) -> None:
-        self.durable = durable
+        super().__init__(var_dir, durable=durable, identity=identity or unprivileged())
         self.bin = bin_dir()
-        self.identity = identity or unprivileged()
-        self.home = places.home(var_dir, self.name)
-        self.data = self.home / "data"
-        self.log = self.home / "server.log"
         self.sockets = places.postgres_sockets(var_dir)
         # Without a UTF-8 character type pg_trgm sees no Chinese letter; PG* variables would redirect the server.
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
         self.environment |= {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
-        self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, held: int) -> None:
-        """Start the server, making the data folder and the database at the first time; return when it answers.
-
-        ``held`` is a locked file the server inherits, so that the lock lasts as long as any process of it.
-        Raises ServerError with the end of the log when it does not come up.
-        """
+        """Start the server, with the data folder and the database made at the first time: see Server."""
         private_folder(self.home)
-        open_to(self.bin, self.identity)
-        for folder in (self.home, self.data):
+        for folder in (self.bin, self.home, self.data):
             open_to(folder, self.identity)
         private_folder(self.sockets, self.identity)
         if not self.data.exists():
@@ -116,65 +96,28 @@ class Postgres:
         private_folder(self.data, self.identity)
         self._check_version()
         self._forget_dead_server()
-        log = open_log(self.log)
-        try:
-            self.process = subprocess.Popen(
-                bound(
-                    [
-                        str(self.bin / "postgres"),
-                        "-D",
-                        str(self.data),
-                        *self._options(),
-                    ],
-                    signal.SIGINT,
-                    self.identity,
-                ),
-                cwd="/",
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=[held],
-            )
-        finally:
-            os.close(log)
-        self._wait_until_ready(self.process)
+        self.launch([str(self.bin / "postgres"), "-D", str(self.data), *self._options()], held)
         self._make_database()
 
-    def running(self) -> bool:
-        """Tell whether the server's process lives."""
-        return self.process is not None and self.process.poll() is None
+    def answers(self) -> bool:
+        """Tell whether the server wrote down that it is ready."""
+        lines = self._pid_file_lines()
+        return len(lines) > READY_LINE and lines[READY_LINE].strip() == "ready"
 
-    def stop(self) -> None:
-        """End the server: sessions are cut, everything committed is on disk."""
-        if self.process is None or not self.running():
-            return
-        for sig, seconds in (
-            (signal.SIGINT, STOP_SECONDS),
-            (signal.SIGQUIT, 10),
-            (signal.SIGKILL, 10),
-        ):
-            self.process.send_signal(sig)
-            try:
-                self.process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                continue
-            return
+    def recorded_pid(self) -> int | None:
+        """Return the process id the server wrote down, living or dead."""
+        lines = self._pid_file_lines()
+        return int(lines[0]) if lines else None
 
-    def stop_orphan(self) -> None:
-        """Ask a server that outlived its keeper to end. The caller knows by the lock that it lives."""
-        if pid := self._recorded_pid():
-            os.kill(pid, signal.SIGINT)
-
-    def _recorded_pid(self) -> int | None:
+    def _pid_file_lines(self) -> list[str]:
         try:
-            return int((self.data / "postmaster.pid").read_text().splitlines()[0])
-        except (OSError, ValueError, IndexError):
-            return None
+            return (self.data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return []
 
-    def _run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
+    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            bound([str(part) for part in command], signal.SIGINT, self.identity),
+            bound([str(self.bin / program), *arguments], signal.SIGINT, self.identity),
             cwd="/",
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -183,8 +126,9 @@ class Postgres:
             check=False,
         )
 
+    @cached_property
     def _major_version(self) -> int:
-        printed = self._run(self.bin / "postgres", "--version").stdout  # "postgres (PostgreSQL) 18.1 (Debian …)"
+        printed = self._run("postgres", "--version").stdout  # "postgres (PostgreSQL) 18.1 (Debian …)"
         return int(printed.split()[2].split(".")[0])
 
     def _make_data_folder(self) -> None:
@@ -192,31 +136,25 @@ class Postgres:
         draft = self.data.with_name("data.new")
         shutil.rmtree(draft, ignore_errors=True)
         private_folder(draft, self.identity)
-        locale = ["--locale=C.UTF-8"]
-        if self._major_version() >= 17:
-            locale = [
-                "--locale-provider=builtin",
-                "--builtin-locale=C.UTF-8",
-                "--lc-collate=C",
-                "--lc-ctype=C.UTF-8",
-            ]
-        options = ["--auth=trust", "--encoding=UTF8", "--no-instructions", *locale]
+        options = [f"--pgdata={draft}", f"--username={places.DATABASE_USER}", "--auth=trust", "--encoding=UTF8"]
+        if self._major_version >= 17:
+            options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--lc-collate=C", "--lc-ctype=C.UTF-8"]
+        else:
+            options += ["--locale=C.UTF-8"]
         if not self.durable:
-            options.append("--no-sync")
-        done = self._run(self.bin / "initdb", "-D", draft, "-U", places.DATABASE_USER, *options)
+            options += ["--no-sync"]
+        done = self._run("initdb", *options)
         if done.returncode:
             raise ServerError(f"PostgreSQL's data folder could not be made in {draft}:\n{done.stderr.strip()}")
         draft.rename(self.data)
 
     def _check_version(self) -> None:
-        made_by, ours = (
-            (self.data / "PG_VERSION").read_text().strip(),
-            str(self._major_version()),
-        )
-        if made_by != ours:
+        made_by = (self.data / "PG_VERSION").read_text().strip()
+        if made_by != str(self._major_version):
             raise ServerError(
-                f"{self.data} was made by PostgreSQL {made_by}, and the programs installed now are version {ours}. "
-                "Go back to the former requirements and save the data with pg_dump, or move the folder away."
+                f"{self.data} was made by PostgreSQL {made_by}, and the programs installed now are version "
+                f"{self._major_version}. Go back to the former requirements and save the data with pg_dump, "
+                "or move the folder away."
             )
 
     def _forget_dead_server(self) -> None:
@@ -229,44 +167,16 @@ class Postgres:
         (self.sockets / f".s.PGSQL.{places.DATABASE_PORT}.lock").unlink(missing_ok=True)
 
     def _options(self) -> list[str]:
-        settings = SETTINGS | {
-            "unix_socket_directories": str(self.sockets),
-            "port": str(places.DATABASE_PORT),
-        }
+        settings = SETTINGS | {"unix_socket_directories": str(self.sockets), "port": str(places.DATABASE_PORT)}
         if not self.durable:
             settings |= THROWAWAY_SETTINGS
-        elif (
-            self._run(
-                self.bin / "postgres",
-                "-C",
-                "wal_compression",
-                "-c",
-                "wal_compression=lz4",
-            ).returncode
-            == 0
-        ):
-            settings["wal_compression"] = "lz4"
-        shared = os.statvfs("/dev/shm") if Path("/dev/shm").is_dir() else None
-        if shared and shared.f_frsize * shared.f_blocks < 256_000_000:
-            settings["dynamic_shared_memory_type"] = "mmap"  # A container's /dev/shm is too small for parallel queries.
+        elif self._run("postgres", "-C", "wal_compression", "-c", "wal_compression=lz4").returncode == 0:
+            settings["wal_compression"] = "lz4"  # Not every build has it.
+        if places.SHARED_MEMORY.is_dir():
+            memory = os.statvfs(places.SHARED_MEMORY)
+            if memory.f_frsize * memory.f_blocks < ENOUGH_SHARED_MEMORY:
+                settings["dynamic_shared_memory_type"] = "mmap"
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-
-    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
-            if process.poll() is not None:
-                raise ServerError(
-                    f"The embedded PostgreSQL ended at once. Its log, {self.log}, says:\n{tail(self.log)}"
-                )
-            try:
-                lines = (self.data / "postmaster.pid").read_text().splitlines()
-            except OSError:
-                lines = []
-            if len(lines) > READY_LINE and lines[READY_LINE].strip() == "ready":
-                return
-            time.sleep(0.01)
-        self.stop()
-        raise ServerError(f"The embedded PostgreSQL did not answer in {START_SECONDS} s. Its log is {self.log}.")
 
     def _make_database(self) -> None:
         """Make the database and the extensions once; the mark tells that both were made to the end."""
@@ -275,35 +185,14 @@ class Postgres:
             return
         for extension in EXTENSIONS:
             self._execute("template1", f"CREATE EXTENSION IF NOT EXISTS {extension}")
-        if not self._execute(
-            "postgres",
-            f"SELECT 1 FROM pg_database WHERE datname = '{places.DATABASE_NAME}'",
-        ):
+        if not self._execute("postgres", f"SELECT 1 FROM pg_database WHERE datname = '{places.DATABASE_NAME}'"):
             self._execute("postgres", f"CREATE DATABASE {places.DATABASE_NAME}")
         mark.touch()
 
     def _execute(self, database: str, statement: str) -> str:
-        address = [
-            "-h",
-            self.sockets,
-            "-p",
-            str(places.DATABASE_PORT),
-            "-U",
-            places.DATABASE_USER,
-            "-d",
-            database,
-        ]
-        done = self._run(
-            self.bin / "psql",
-            "-X",
-            "-A",
-            "-t",
-            "-v",
-            "ON_ERROR_STOP=1",
-            *address,
-            "-c",
-            statement,
-        )
+        address = [f"--host={self.sockets}", f"--port={places.DATABASE_PORT}", f"--username={places.DATABASE_USER}"]
+        form = ["--no-psqlrc", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"]
+        done = self._run("psql", *form, *address, f"--dbname={database}", f"--command={statement}")
         if done.returncode:
             self.stop()
             raise ServerError(f"The embedded PostgreSQL refused “{statement}”:\n{done.stderr.strip()}")

@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class Identity:
 CALLER = Identity()
 
 
-def bound(command: list[str], sig: signal.Signals, identity: Identity = CALLER) -> list[str]:
+def bound(command: Sequence[str], sig: signal.Signals, identity: Identity = CALLER) -> list[str]:
     """Return ``command`` such that it runs as ``identity`` and gets ``sig`` when this process dies.
 
     The signal follows the thread that forks: start such children from the main thread only.
@@ -82,7 +83,7 @@ def private_folder(path: Path, identity: Identity | None = None) -> None:
             raise ServerError(f"{path} is not a folder of this user. Remove it, or set VAR_DIR to another folder.")
         for folder, _folders, files in os.walk(path):
             for name in ("", *files):
-                os.chown(os.path.join(folder, name), *owner, follow_symlinks=False)
+                os.chown(Path(folder, name), *owner, follow_symlinks=False)
     path.chmod(0o700)
 
 

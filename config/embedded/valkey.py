@@ -1,19 +1,24 @@
 """The embedded Valkey: the broker of the tasks and the cache, reached through a Unix socket only."""
 
 import importlib.util
-import os
 import shutil
 import signal
 import socket
-import subprocess
-import time
 from pathlib import Path
 
 from config.embedded import places
-from config.embedded.process import ServerError, bound, open_log, private_folder, tail
+from config.embedded.process import ServerError, private_folder
+from config.embedded.server import Server
 
-START_SECONDS = 60
-STOP_SECONDS = 10
+SETTINGS = {
+    "port": "0",
+    "unixsocketperm": "700",
+    "databases": "64",
+    "save": "",
+    "maxmemory": "256mb",
+    "maxmemory-policy": "noeviction",  # A full queue refuses new tasks; it never forgets old ones.
+    "daemonize": "no",
+}
 
 
 def program() -> Path:
@@ -31,88 +36,46 @@ def program() -> Path:
     )
 
 
-class Valkey:
-    """A Valkey server owned by this process; a durable one keeps its queue on disk."""
+class Valkey(Server):
+    """A Valkey server; a durable one keeps its queue on disk."""
 
     name = "valkey"
+    start_seconds = 60
+    ending = ((signal.SIGTERM, 10),)
 
     def __init__(self, var_dir: Path, *, durable: bool = True) -> None:
-        self.durable = durable
+        super().__init__(var_dir, durable=durable)
         self.program = program()
-        self.home = places.home(var_dir, self.name)
-        self.data = self.home / "data"
-        self.log = self.home / "server.log"
         self.pid_file = self.home / "server.pid"
         self.socket = places.valkey_socket(var_dir)
-        self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, held: int) -> None:
-        """Start the server and return when it answers; ``held`` and errors as for PostgreSQL."""
+        """Start the server: see Server."""
         for folder in (self.home, self.data, self.socket.parent):
             private_folder(folder)
-        settings = {
-            "port": "0",
+        settings = SETTINGS | {
             "unixsocket": str(self.socket),
-            "unixsocketperm": "700",
             "dir": str(self.data),
             "pidfile": str(self.pid_file),
-            "databases": "64",
             "appendonly": "yes" if self.durable else "no",
-            "save": "",
-            "maxmemory": "256mb",
-            "maxmemory-policy": "noeviction",  # A full queue refuses new tasks; it never forgets old ones.
-            "daemonize": "no",
         }
         options = [part for name, value in settings.items() for part in (f"--{name}", value)]
-        log = open_log(self.log)
-        try:
-            self.process = subprocess.Popen(
-                bound([str(self.program), *options], signal.SIGTERM),
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=[held],
-            )
-        finally:
-            os.close(log)
-        self._wait_until_ready(self.process)
+        self.launch([str(self.program), *options], held)
 
-    def running(self) -> bool:
-        """Tell whether the server's process lives."""
-        return self.process is not None and self.process.poll() is None
-
-    def stop(self) -> None:
-        """End the server, which writes what it keeps first."""
-        if self.process is None or not self.running():
-            return
-        self.process.terminate()
+    def answers(self) -> bool:
+        """Tell whether a PING is answered: while it loads its data, Valkey answers with an error."""
         try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(STOP_SECONDS)
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(1)
+                client.connect(str(self.socket))
+                client.sendall(b"PING\r\n")
+                return client.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
 
-    def stop_orphan(self) -> None:
-        """Ask a server that outlived its keeper to end. The caller knows by the lock that it lives."""
+    def recorded_pid(self) -> int | None:
+        """Return the process id the server wrote down, living or dead."""
         try:
-            os.kill(int(self.pid_file.read_text()), signal.SIGTERM)
+            return int(self.pid_file.read_text())
         except (OSError, ValueError):
-            return
-
-    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
-            if process.poll() is not None:
-                raise ServerError(f"The embedded Valkey ended at once. Its log, {self.log}, says:\n{tail(self.log)}")
-            try:
-                with socket.socket(socket.AF_UNIX) as client:
-                    client.connect(str(self.socket))
-                    client.sendall(b"PING\r\n")
-                    if client.recv(16).startswith(b"+PONG"):
-                        return
-            except OSError:
-                pass
-            time.sleep(0.01)
-        self.stop()
-        raise ServerError(f"The embedded Valkey did not answer in {START_SECONDS} s. Its log is {self.log}.")
+            return None

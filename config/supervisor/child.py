@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from config.embedded.process import bound
 from config.supervisor.console import Console
@@ -40,16 +41,16 @@ class Child:
         self.console = console
         self.process: asyncio.subprocess.Process | None = None
         self.ready = asyncio.Event()
-        self.stopping = False
+        self.stopping = asyncio.Event()
 
     async def keep(self) -> None:
         """Run the program until ``stop`` is called. Raises GaveUp after QUICK_DEATHS deaths in a row."""
         loop = asyncio.get_running_loop()
         deaths = 0
-        while not self.stopping:
+        while not self.stopping.is_set():
             started = loop.time()
             status = await self.run()
-            if self.stopping:
+            if self.stopping.is_set():
                 return
             deaths = 1 if loop.time() - started > LONG_LIFE_SECONDS else deaths + 1
             if deaths == QUICK_DEATHS:
@@ -71,7 +72,7 @@ class Child:
             pass_fds=self.program.pass_fds,
             start_new_session=True,  # Ctrl-C reaches the supervisor only, which ends everything in order.
         )
-        log = asyncio.create_task(self._show_log(self.process))
+        log = asyncio.create_task(self._show_log(cast("asyncio.StreamReader", self.process.stdout)))
         try:
             status = await self.process.wait()
             # The last lines are still on their way; a stray process that holds the pipe must not keep us.
@@ -82,7 +83,7 @@ class Child:
 
     async def stop(self) -> None:
         """End the program, more and more firmly, and return when it is gone."""
-        self.stopping = True
+        self.stopping.set()
         process = self.process
         if process is None:
             return
@@ -94,10 +95,9 @@ class Child:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), seconds)
 
-    async def _show_log(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout
+    async def _show_log(self, output: asyncio.StreamReader) -> None:
         rest = b""
-        while block := await process.stdout.read(READ_BYTES):
+        while block := await output.read(READ_BYTES):
             *lines, rest = (rest + block).split(b"\n")
             if len(rest) > READ_BYTES:  # A line without an end is shown in parts.
                 lines, rest = [*lines, rest], b""

@@ -1,5 +1,6 @@
 """The supervisor's output: a line says who wrote it."""
 
+import contextlib
 import os
 import sys
 
@@ -18,11 +19,10 @@ class Console:
         prefix = f"{name:<{WIDTH}}|"
         if self.coloured:
             prefix = f"\x1b[{COLOURS[name]}m{prefix}\x1b[0m"
-        try:
-            print(f"{prefix} {text}".rstrip(), flush=True)
-        except BrokenPipeError:
-            # Whoever read the output (a pager, `| head`) is gone; the shop goes on without telling anybody.
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        # Whoever read the output (a pager, `| head`) may be gone: the shop goes on without telling anybody.
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.write(f"{prefix} {text}".rstrip() + "\n")
+            sys.stdout.flush()
 
     def say(self, text: str) -> None:
         """Write what the supervisor itself has to say."""

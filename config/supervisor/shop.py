@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import time
+from ipaddress import ip_address
 from pathlib import Path
 
 from django.conf import settings
@@ -136,4 +137,6 @@ def base_url(listener: socket.socket) -> str:
 def local_address(listener: socket.socket) -> tuple[str, int]:
     """Return the host and port that lead to the socket from this machine."""
     host, port = listener.getsockname()[:2]
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port
+    if ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return host, port

@@ -1,9 +1,7 @@
 """The health page."""
 
 import pytest
-from django.test import Client, override_settings
-
-from config.celery import app
+from django.test import Client
 
 
 @pytest.mark.django_db
