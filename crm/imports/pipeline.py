@@ -1,7 +1,7 @@
 """From a file to recorded orders: read as a stream, cut into batches, one transaction a batch.
 
-A file is inspected as a whole first, so that one that cannot be read writes nothing. Memory stays constant: at most two
-batches are held.
+A file is inspected as a whole first, so that one that cannot be read writes nothing. Memory stays constant: at most
+three batches are held, one of them read while the database works on another.
 """
 
 import time
@@ -16,6 +16,7 @@ from django.db import transaction
 from crm import feeds
 from crm.feeds import Inspection, OrderRecord, Problem, Profile
 from crm.imports.counts import Counts
+from crm.imports.readahead import read_ahead
 from crm.models import Channel
 from crm.orders import record
 
@@ -60,7 +61,8 @@ class Source:
 
 @dataclass
 class Batch:
-    """Neighbouring items of a file. ``next_line`` is where the item after the last one begins, or later than it ends."""
+    """Neighbouring items of a file. ``next_line`` is where the item after the last one begins, or later than it
+    ends."""
 
     next_line: int
     last: bool
@@ -69,7 +71,8 @@ class Batch:
     counts: Counts = field(default_factory=Counts)
 
 
-# Called inside the transaction of a batch, after its orders are recorded: what it saves is saved with them or not at all.
+# Called inside the transaction of a batch, after its orders are recorded: what it saves is saved with them or not at
+# all.
 SaveBatch = Callable[[Batch], None]
 
 
@@ -110,7 +113,8 @@ def run_file(
     """
     totals = Counts()
     begun = time.monotonic()
-    for batch in cut(source.items(read_at or at, start_line), start_line=start_line, size=size):
+    items = source.items(read_at or at, start_line)
+    for batch in read_ahead(cut(items, start_line=start_line, size=size)):
         with transaction.atomic():
             if batch.records:
                 batch.counts.add_report(record(source.channel, batch.records, at=at))

@@ -1,7 +1,8 @@
 """Tables of the points floor. Only ``loyalty.journal`` writes accounts, entries, lots and lot uses.
 
 Keys between these tables are no foreign keys in the database (docs/decisions/0003): the triggers let nobody but the
-journal write, which joins what it inserts, and nobody delete; checking each key once more would cost a fifth of an import.
+journal write, which joins what it inserts, and nobody delete; checking each key once more would cost a fifth of an
+import.
 """
 
 from loyalty.models.account import Account
