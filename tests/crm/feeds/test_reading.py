@@ -176,14 +176,14 @@ def test_two_passes_over_a_file_give_the_same_records(tmp_path: Path) -> None:
 def workbook(folder: Path, *rows: list[object]) -> Path:
     book = Workbook()
     for row in rows:
-        book.active.append(row)  # type: ignore[union-attr]
+        book.active.append(row)
     path = folder / "export.xlsx"
     book.save(path)
     return path
 
 
 def cells(**changes: object) -> list[object]:
-    return [(ORDER | changes).get(name.strip(), None) for name in WITH_REFUNDS]  # type: ignore[operator]
+    return [(ORDER | changes).get(name.strip(), None) for name in WITH_REFUNDS]
 
 
 def test_a_workbook_reads_like_the_csv_of_the_same_orders(tmp_path: Path) -> None:
