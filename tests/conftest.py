@@ -11,7 +11,7 @@ from pytest_django import DjangoDbBlocker
 from config.celery import app
 from tests import database
 
-pytest_plugins = ["tests.cast"]
+pytest_plugins = ["tests.cast", "tests.staff"]
 
 
 @pytest.fixture(scope="session")

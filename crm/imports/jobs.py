@@ -37,7 +37,7 @@ STALLED_AFTER = timedelta(seconds=60)
 
 # Kept in English in the database and translated where shown.
 FILE_CHANGED = gettext_noop("The uploaded file is no longer what was checked, or it is gone. Upload it again.")
-BROKE_OFF = gettext_noop("The import stopped on an error of the program. What was recorded stays; press Resume to go on.")
+BROKE_OFF = gettext_noop("The program met an error and stopped. What was recorded stays; press Resume to go on.")
 
 
 class WrongState(Exception):

@@ -51,6 +51,7 @@ class Member(models.Model):
                 "view_personal_data",
                 _("Can see phones, mail addresses and postal addresses in full"),
             ),
+            ("export_member", _("Can export members")),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,100 @@
+"""The admin theme: title, colours, navigation. Settings take ``UNFOLD`` from here."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+def _allowed(*permissions: str) -> Callable[[HttpRequest], bool]:
+    """Show an entry to those who have one of the permissions."""
+    return lambda request: any(request.user.has_perm(permission) for permission in permissions)
+
+
+def _item(title: Any, icon: str, name: str, *permissions: str) -> dict[str, Any]:
+    item: dict[str, Any] = {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}")}
+    if permissions:
+        item["permission"] = _allowed(*permissions)
+    return item
+
+
+def _group(title: Any, *items: dict[str, Any]) -> dict[str, Any]:
+    return {"title": title, "separator": True, "items": list(items)}
+
+
+def _list(title: Any, icon: str, model: str) -> dict[str, Any]:
+    """A link to a list, for those who may view it."""
+    app, name = model.split(".")
+    return _item(title, icon, f"{app}_{name}_changelist", f"{app}.view_{name}", f"{app}.change_{name}")
+
+
+NAVIGATION = [
+    {"items": [_item(_("Home"), "dashboard", "index")]},
+    _group(_("Members"), _list(_("Members"), "group", "crm.member")),
+    _group(
+        _("Orders"),
+        _item(_("Import orders"), "upload_file", "crm_importjob_add", "crm.add_importjob"),
+        _item(
+            _("Order imports"), "history", "crm_importjob_changelist", "crm.view_importjob", "crm.add_importjob"
+        ),
+        _list(_("Orders"), "receipt_long", "crm.order"),
+        _list(_("Refunds"), "undo", "crm.refund"),
+        _list(_("Products"), "inventory_2", "crm.product"),
+    ),
+    _group(
+        _("Points"),
+        _list(_("Points accounts"), "account_balance_wallet", "loyalty.account"),
+        _list(_("Journal"), "menu_book", "loyalty.entry"),
+        _list(_("Lots"), "stacks", "loyalty.lot"),
+        _list(_("Earning rules"), "rule", "loyalty.earnrule"),
+    ),
+    _group(
+        _("Store"),
+        _item(_("Check a coupon"), "qr_code_scanner", "redemption_coupon_check", "redemption.use_coupon"),
+        _list(_("Coupons"), "confirmation_number", "redemption.coupon"),
+        _list(_("Coupon plans"), "sell", "redemption.couponplan"),
+    ),
+    _group(
+        _("Settings"),
+        _list(_("Shops"), "storefront", "crm.channel"),
+        _list(_("Import profiles"), "table_chart", "crm.importprofile"),
+        _list(_("Staff"), "badge", "crm.user"),
+        _list(_("Groups"), "groups", "auth.group"),
+        _list(_("Staff log"), "fact_check", "crm.staffaction"),
+    ),
+]
+
+# A deep green, as of tea and of ledgers.
+_PRIMARY = {
+    "50": "#f0fdfa",
+    "100": "#ccfbf1",
+    "200": "#99f6e4",
+    "300": "#5eead4",
+    "400": "#2dd4bf",
+    "500": "#14b8a6",
+    "600": "#0f766e",
+    "700": "#115e59",
+    "800": "#134e4a",
+    "900": "#113f3c",
+    "950": "#042f2e",
+}
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": _("Pointkeeper"),
+    "SITE_HEADER": _("Pointkeeper"),
+    "SITE_SUBHEADER": lambda request: settings.SHOP_NAME,
+    "SITE_URL": "/",
+    "SITE_SYMBOL": "savings",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "SHOW_BACK_BUTTON": True,
+    "COLORS": {"primary": _PRIMARY},
+    "DASHBOARD_CALLBACK": "config.dashboard.dashboard",
+    "STYLES": [lambda request: static("admin_extra/admin.css")],
+    "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
+}

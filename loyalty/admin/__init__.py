@@ -1,0 +1,9 @@
+"""Admin pages of the points floor. The journal is shown and never edited; points change by the page for adjusting."""
+
+from loyalty.admin import member
+from loyalty.admin.journal import AccountAdmin, EntryAdmin, LotAdmin, LotUseAdmin
+from loyalty.admin.rules import EarnRuleAdmin
+
+member.register()
+
+__all__ = ["AccountAdmin", "EarnRuleAdmin", "EntryAdmin", "LotAdmin", "LotUseAdmin"]
