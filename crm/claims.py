@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models.functions import Lower
 
@@ -62,7 +63,12 @@ def login_for(email: str) -> User | None:
     name = f"buyer-{hashlib.sha256(address.encode()).hexdigest()[:32]}"
     login = User.objects.filter(username=name).first()
     if login is None and _members_with(address):
-        login, _created = User.objects.get_or_create(username=name, defaults={"email": address})
+        with transaction.atomic():
+            login, _created = User.objects.get_or_create(
+                username=name, defaults={"email": address, "password": make_password(None)}
+            )
+            # Not yet proven: typing the code does that.
+            EmailAddress.objects.get_or_create(user=login, email=address, defaults={"primary": True})
     usable = login is not None and login.is_active and not login.is_staff
     return login if usable else None
 

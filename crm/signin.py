@@ -11,12 +11,15 @@ from allauth.account.forms import ConfirmLoginCodeForm, RequestLoginCodeForm
 from allauth.core import context, ratelimit
 from django import forms
 from django.conf import settings
+from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from crm.claims import claim_member, login_for
 from crm.models import User
+
+LONGEST_ADDRESS = 254  # RFC 5321 allows no longer path.
 
 
 class BuyerAdapter(DefaultAccountAdapter):
@@ -53,6 +56,7 @@ class AskForCodeForm(RequestLoginCodeForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["email"].label = _("E-mail address")
+        self.fields["email"].validators.append(MaxLengthValidator(LONGEST_ADDRESS))
         self.fields["email"].widget = forms.EmailInput(
             attrs={
                 "class": "field",

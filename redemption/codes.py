@@ -1,6 +1,6 @@
 """Coupon codes: unguessable, and hard to get wrong when read aloud, written on a slip or typed by hand.
 
-A code is eleven random characters and one check character, shown in groups of four: ``K7PF-2MRX-94TA``. The alphabet
+A code is eleven random characters and one check character, shown in groups of four: ``K7PF-2MRX-94T2``. The alphabet
 has 22 signs, so a code carries 49 bits of chance. Signs that look alike are not in it together: 2 stands for Z, 5 for
 S, 6 for G, 8 for B, and there is no 0, 1, D, I, L, O, Q, N, U or V at all. The check character is ISO 7064 hybrid
 MOD 23,22: it catches every single wrong character and all but a few in a thousand swaps of neighbours.

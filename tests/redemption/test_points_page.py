@@ -1,0 +1,166 @@
+"""What a buyer sees of his points."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from crm.models import Channel, Member
+from loyalty import api as loyalty
+from loyalty.journal import reversal
+from redemption.models import CouponPlan
+from tests.cast import SHANGHAI, GivePoints
+from tests.factories import OrderFactory, StaffFactory
+from tests.redemption.conftest import SignIn
+
+
+def earn(member: Member, channel: Channel, number: int, points: int, at: datetime, *, pending: bool = False) -> None:
+    order = OrderFactory(channel=channel, member=member, external_no=f"35153131{number:09}", title="明前龙井 250g")
+    posting = loyalty.accrual(
+        member.pk,
+        points,
+        key=f"order:{number}",
+        effective_at=at,
+        order_id=order.pk,
+        pending=pending,
+        expires_at=None if pending else loyalty.validity_end(at),
+        trace={"award": points, "paid": f"{points}.00", "rule": {"per": "1.00", "points": 1, "version": 1}},
+    )
+    loyalty.post([posting], at=at)
+
+
+def test_a_stranger_is_invited(client: Client, plan: CouponPlan, clock: None) -> None:
+    page = client.get("/", headers={"accept-language": "en"}).content.decode()
+
+    assert "Send me a code" in page
+    assert "¥10" in page
+    assert "100 points" in page
+
+
+def test_a_member_sees_what_he_has_and_what_it_is_worth(
+    xiaolu: Member, plan: CouponPlan, give_points: GivePoints, sign_in: SignIn
+) -> None:
+    give_points(xiaolu, 1234)
+
+    page = sign_in(xiaolu).get("/").content.decode()
+
+    assert "林小鹿" in page
+    assert "1,234" in page
+    assert "worth ¥123.40 in coupons" in page
+
+
+def test_points_that_wait_for_an_order_are_shown_apart(
+    xiaolu: Member, shop: Channel, plan: CouponPlan, at: datetime, sign_in: SignIn
+) -> None:
+    earn(xiaolu, shop, 1, 88, at, pending=True)
+
+    response = sign_in(xiaolu).get("/")
+
+    assert (response.context["summary"].balance, response.context["summary"].pending) == (0, 88)
+    assert "From orders on their way" in response.content.decode()
+
+
+def test_what_expires_next_is_named_with_its_last_day(
+    xiaolu: Member, plan: CouponPlan, at: datetime, give_points: GivePoints, sign_in: SignIn
+) -> None:
+    give_points(xiaolu, 70, expires_at=datetime(2026, 4, 1, tzinfo=SHANGHAI))
+    give_points(xiaolu, 500, expires_at=datetime(2027, 4, 1, tzinfo=SHANGHAI))
+
+    response = sign_in(xiaolu).get("/")
+
+    assert response.context["summary"].expiring_points == 70
+    assert "Use them by March 31, 2026." in response.content.decode()
+
+
+def test_a_debt_is_explained(xiaolu: Member, plan: CouponPlan, at: datetime, sign_in: SignIn, shop: Channel) -> None:
+    earn(xiaolu, shop, 1, 100, at)
+    loyalty.burn(xiaolu.pk, 80, key="spent", at=at)
+    loyalty.post([reversal(xiaolu.pk, 100, key="back", about_key="order:1", effective_at=at)], at=at)
+
+    page = sign_in(xiaolu).get("/").content.decode()
+
+    assert "−80" in page
+    assert "so 80 points are owed" in page
+    assert "130 more points needed" in page
+
+
+def test_coupons_to_take_start_with_the_best_that_can_be_afforded(
+    xiaolu: Member, plan: CouponPlan, give_points: GivePoints, sign_in: SignIn
+) -> None:
+    give_points(xiaolu, 130)
+
+    response = sign_in(xiaolu).get("/")
+
+    assert [(offer.yuan, missing) for offer, missing in response.context["offers"]] == [(10, 0), (5, 0), (20, 70)]
+    page = response.content.decode()
+    assert f'href="/coupons/{plan.pk}/10/"' in page
+    assert f'href="/coupons/{plan.pk}/20/"' not in page
+    assert "70 more points needed" in page
+
+
+def test_each_line_says_what_it_is_for_and_how_it_was_worked_out(
+    xiaolu: Member, shop: Channel, plan: CouponPlan, at: datetime, sign_in: SignIn
+) -> None:
+    earn(xiaolu, shop, 7, 88, at)
+
+    page = sign_in(xiaolu).get("/").content.decode()
+
+    assert "Order 35153131000000007 completed" in page
+    assert "+88" in page
+    assert "明前龙井 250g" in page
+    assert "88.00 yuan paid; every 1.00 yuan earns 1 points" in page
+    assert "your balance was then 88" in page
+
+
+def test_a_new_member_finds_friendly_empty_places(xiaolu: Member, db: None, sign_in: SignIn) -> None:
+    page = sign_in(xiaolu).get("/").content.decode()
+
+    assert "No points yet. They appear here after your first order." in page
+    assert "No coupons are offered right now." in page
+    assert "Your next order brings points" in page
+
+
+def test_staff_are_shown_the_way_to_the_admin(db: None, clock: None) -> None:
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(StaffFactory(username="clerk"), backend="django.contrib.auth.backends.ModelBackend")
+
+    page = client.get("/").content.decode()
+
+    assert "You are signed in as staff" in page
+    assert 'href="/admin/"' in page
+
+
+def test_a_name_of_any_length_and_kind_is_shown_as_text(xiaolu: Member, sign_in: SignIn) -> None:
+    xiaolu.name = "<b>欧阳</b>" * 12
+    xiaolu.save()
+
+    page = sign_in(xiaolu).get("/").content.decode()
+
+    assert "&lt;b&gt;欧阳&lt;/b&gt;" in page
+    assert "<b>欧阳" not in page
+
+
+@pytest.mark.parametrize("entries", [1, 12])
+def test_the_page_costs_eight_queries_however_much_there_is_to_show(
+    entries: int,
+    xiaolu: Member,
+    shop: Channel,
+    plan: CouponPlan,
+    at: datetime,
+    sign_in: SignIn,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for number in range(entries):
+        earn(xiaolu, shop, number, 50, at - timedelta(days=number))
+    client = sign_in(xiaolu)
+
+    with django_assert_num_queries(8):
+        client.get("/")
+
+
+def test_the_page_weighs_little(xiaolu: Member, shop: Channel, plan: CouponPlan, at: datetime, sign_in: SignIn) -> None:
+    for number in range(12):
+        earn(xiaolu, shop, number, 50, at)
+
+    assert len(sign_in(xiaolu).get("/").content) < 40_000
