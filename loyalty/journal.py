@@ -30,6 +30,10 @@ class Verb(StrEnum):
     REVERSE = "reverse"
 
 
+# The verbs that may come before a member has an account.
+_OPENING = (Verb.ACCRUE, Verb.REVERSE)
+
+
 class JournalError(Exception):
     """A posting that the journal refuses."""
 
@@ -88,7 +92,7 @@ class Posting:
         """Hash of what makes two postings the same fact, hex as PostgreSQL reads bytea. Times and traces are left out:
         a retry has others."""
         content = (
-            self.verb, self.kind, self.account_id, self.points, self.pending, self.order_id, self.about_key,
+            self.verb.value, self.kind.value, self.account_id, self.points, self.pending, self.order_id, self.about_key,
             self.reference, self.reason, self.actor_id,
         )  # fmt: skip
         return "\\x" + hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest()
@@ -139,11 +143,13 @@ def post(postings: Sequence[Posting], *, at: datetime) -> list[Outcome]:
     batch twice and is written once. Raises KeyConflict and InsufficientPoints; nothing is written then.
     """
     unique = _without_repeats(postings)
+    runs = [(verb, list(run)) for verb, run in groupby(unique, key=lambda posting: posting.verb)]
     written: dict[str, Outcome] = {}
     with transaction.atomic():
-        for verb, run in groupby(unique, key=lambda posting: posting.verb):
-            batch = list(run)
-            written.update(_call(verb, batch, at))
+        if len(runs) > 1:
+            _lock_accounts(unique)
+        for verb, run in runs:
+            written.update(_call(verb, run, at))
     return [written[posting.key] for posting in postings]
 
 
@@ -220,6 +226,15 @@ def expire_due(at: datetime, *, accounts_per_chunk: int = 10_000) -> Expired:
     return Expired(lots=lots, points=points)
 
 
+def _lock_accounts(postings: Sequence[Posting]) -> None:
+    """Lock the accounts of all runs at once. Each run locks its own in ascending order, but the second run of one batch
+    may want an account that the first run of another holds, and the other way round."""
+    everybody = sorted({posting.account_id for posting in postings})
+    newcomers = sorted({p.account_id for p in postings if p.verb in _OPENING})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT loyalty_lock(%s::bigint[], %s::bigint[])", [everybody, newcomers])
+
+
 def _without_repeats(postings: Sequence[Posting]) -> list[Posting]:
     unique: dict[str, Posting] = {}
     for posting in postings:
@@ -242,8 +257,10 @@ def _call(verb: Verb, batch: list[Posting], at: datetime) -> dict[str, Outcome]:
         raise KeyConflict(conflicts)
     for seq, code, *_, available in answers:
         if code == "short":
-            wanted = sum(p.points for p in batch if p.account_id == batch[seq].account_id)
-            raise InsufficientPoints(batch[seq].account_id, available=available, missing=wanted - available)
+            member_id = batch[seq].account_id
+            short = [batch[other] for other, verdict, *_ in answers if verdict == "short"]
+            wanted = sum(posting.points for posting in short if posting.account_id == member_id)
+            raise InsufficientPoints(member_id, available=available, missing=wanted - available)
     return {
         batch[seq].key: Outcome(entry_id, code == "repeated", points, pending, balance_after)
         for seq, code, entry_id, points, pending, balance_after, _ in answers

@@ -14,6 +14,7 @@ DROP FUNCTION loyalty_draw;
 DROP FUNCTION loyalty_mature;
 DROP FUNCTION loyalty_accrue;
 DROP FUNCTION loyalty_prepare;
+DROP FUNCTION loyalty_lock;
 DROP TYPE loyalty_outcome;
 DROP TYPE loyalty_posting;
 """

@@ -29,9 +29,24 @@ CREATE TYPE loyalty_outcome AS (
     available bigint              -- For 'short': what could have been spent.
 );
 
--- Create the missing accounts, lock all accounts of the batch in ascending order, and only then look the keys up: a
--- concurrent writer of the same key has either committed by now or waits behind our lock. Each statement of a VOLATILE
--- function takes a fresh snapshot, so what is read after the lock is what the lock protects.
+-- Create the missing accounts of the newcomers, then lock all accounts, both in ascending order.
+CREATE FUNCTION loyalty_lock(ids bigint[], newcomers bigint[]) RETURNS void
+LANGUAGE plpgsql SET loyalty.journal = 'on' AS $$
+BEGIN
+    INSERT INTO loyalty_account (member_id, balance, pending, held, version)
+    SELECT i.id, 0, 0, 0, 0
+      FROM unnest(newcomers) AS i (id)
+     WHERE NOT EXISTS (SELECT FROM loyalty_account AS a WHERE a.member_id = i.id)
+     ORDER BY i.id
+        ON CONFLICT DO NOTHING;
+
+    PERFORM FROM loyalty_account AS a WHERE a.member_id = ANY (ids) ORDER BY a.member_id FOR NO KEY UPDATE;
+END
+$$;
+
+-- Lock all accounts of the batch and only then look the keys up: a concurrent writer of the same key has either
+-- committed by now or waits behind our lock. Each statement of a VOLATILE function takes a fresh snapshot, so what is
+-- read after the lock is what the lock protects.
 CREATE FUNCTION loyalty_prepare(
     batch jsonb, open_accounts boolean, OUT fresh loyalty_posting[], OUT known loyalty_outcome[], OUT conflict boolean
 ) LANGUAGE plpgsql AS $$
@@ -43,16 +58,7 @@ BEGIN
       INTO postings, ids
       FROM jsonb_populate_recordset(NULL::loyalty_posting, batch) AS p;
 
-    IF open_accounts THEN
-        INSERT INTO loyalty_account (member_id, balance, pending, held, version)
-        SELECT i.id, 0, 0, 0, 0
-          FROM unnest(ids) AS i (id)
-         WHERE NOT EXISTS (SELECT FROM loyalty_account AS a WHERE a.member_id = i.id)
-         ORDER BY i.id
-            ON CONFLICT DO NOTHING;
-    END IF;
-
-    PERFORM FROM loyalty_account AS a WHERE a.member_id = ANY (ids) ORDER BY a.member_id FOR NO KEY UPDATE;
+    PERFORM loyalty_lock(ids, CASE WHEN open_accounts THEN ids END);
 
     SELECT array_agg(p ORDER BY p.seq) FILTER (WHERE e.id IS NULL),
            array_agg(

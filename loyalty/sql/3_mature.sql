@@ -15,7 +15,12 @@ BEGIN
     WITH moves AS (
         SELECT p.*, l.id AS lot_id, l.remaining AS waiting, about.id AS about_id,
                a.balance + sum(l.remaining) OVER (PARTITION BY p.account_id ORDER BY p.seq) AS balance_after
-          FROM unnest(prepared.fresh) AS p
+          FROM (
+              -- A lot matures once, even if a batch names its accrual under two keys.
+              SELECT DISTINCT ON (f.account_id, f.about_key) f.*
+                FROM unnest(prepared.fresh) AS f
+               ORDER BY f.account_id, f.about_key, f.seq
+          ) AS p
           JOIN loyalty_account AS a ON a.member_id = p.account_id
           JOIN loyalty_entry AS about ON about.key = p.about_key AND about.account_id = p.account_id
           JOIN loyalty_lot AS l ON l.entry_id = about.id AND l.pending AND l.remaining > 0

@@ -27,10 +27,12 @@ BEGIN
           LEFT JOIN loyalty_entry AS about ON about.key = p.about_key AND about.account_id = p.account_id
           LEFT JOIN loyalty_lot AS l ON l.entry_id = about.id
     ), capped AS (
-        -- An accrual can be taken back no further than what of it has neither expired nor been taken back before.
+        -- An accrual can be taken back no further than what of it has neither expired nor been taken back before; one
+        -- that the account never had, not at all. A posting that names none takes what it says.
         SELECT a.*,
                CASE
-                   WHEN a.about_id IS NULL THEN a.points
+                   WHEN coalesce(a.about_key, '') = '' THEN a.points
+                   WHEN a.about_id IS NULL THEN 0
                    WHEN a.waiting THEN least(a.points, greatest(a.own - (a.upto - a.points), 0))
                    ELSE least(a.points, greatest(made.points - made.reversed - a.expired - (a.upto - a.points), 0))
                END AS take
