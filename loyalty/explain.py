@@ -70,6 +70,9 @@ def _accrual(line: StatementLine) -> list[str]:
         )
         % facts
     ]
+    if trace.get("before"):
+        given = {"before": trace["before"], "rest": trace["award"] - trace["before"]}
+        sentences.append(_("The order held %(before)s of them already; these are the missing %(rest)s.") % given)
     if line.pending:
         sentences.append(_("The points are pending until the order succeeds; then they can be spent."))
     return sentences

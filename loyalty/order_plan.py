@@ -23,13 +23,15 @@ from loyalty.validity import validity_end
 
 @dataclass(frozen=True, slots=True)
 class PostedAccrual:
-    """An accrual of the order as the journal has it: points given, points taken back, and whether it still waits."""
+    """An accrual of the order as the journal has it: points given, points taken back and by how many entries, and
+    whether it still waits."""
 
     key: str
     points: int
     reversed: int
     waiting: bool
     rate: Rate
+    reversals: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,6 @@ class PostedOrder:
     """All that the journal holds for one order."""
 
     accruals: tuple[PostedAccrual, ...] = ()
-    reversals: int = 0
 
     @property
     def earned(self) -> int:
@@ -67,12 +68,12 @@ def plan_order(change: OrderChange, posted: PostedOrder, rate_of_the_day: Rate, 
     writer = _Writer(change, change.member_id, rate, posted, at)
     more = max(due_gross - posted.earned, 0)
     if more:
-        writer.accrue(more)
+        writer.accrue(more, award=due_gross, earning=change.paid)
     excess = posted.kept + more - due_net
     if excess > 0:
         writer.take_back(excess, kept=due_net)
     elif excess < 0:
-        writer.accrue(-excess)
+        writer.accrue(-excess, award=due_net, earning=change.paid - change.refunded)
     if change.status is OrderStatus.COMPLETED:
         writer.mature()
     return writer.postings
@@ -86,7 +87,6 @@ class _Writer:
         self.member_id = member_id
         self.rate = rate
         self.accruals: list[PostedAccrual] = list(posted.accruals)
-        self.reversals = posted.reversals
         self.stem = f"order:{change.channel_code}:{change.external_no}"
         self.completed = change.status is OrderStatus.COMPLETED
         paid_at = change.paid_at or change.placed_at or at
@@ -94,7 +94,8 @@ class _Writer:
         self.returned_at = change.closed_at or at
         self.postings: list[Posting] = []
 
-    def accrue(self, points: int) -> None:
+    def accrue(self, points: int, *, award: int, earning: Decimal) -> None:
+        """Give ``points``: what is missing to the ``award`` that the amount ``earning`` is worth in all."""
         number = len(self.accruals) + 1
         key = f"{self.stem}:accrual" if number == 1 else f"{self.stem}:accrual:{number}"
         self._add(
@@ -102,7 +103,8 @@ class _Writer:
                 self.member_id, points, key=key, effective_at=self.earned_at, pending=not self.completed,
                 available_at=self.earned_at if self.completed else None,
                 expires_at=validity_end(self.earned_at) if self.completed else None,
-                trace={"rule": self.rate.as_trace(), "paid": str(self.change.paid), "award": points}, **self._source,
+                trace={"rule": self.rate.as_trace(), "paid": str(earning), "award": award, "before": award - points},
+                **self._source,
             )
         )  # fmt: skip
         self.accruals.append(PostedAccrual(key, points, 0, waiting=False, rate=self.rate))
@@ -120,14 +122,16 @@ class _Writer:
             part = min(points, given.points - given.reversed)
             if part <= 0:
                 continue
-            self.reversals += 1
+            # Numbered within the accrual: where nothing is left to take (it has expired) the journal writes nothing,
+            # and no number of another accrual may depend on that.
+            number = given.reversals + 1
             self._add(
                 reversal(
-                    self.member_id, part, key=f"{self.stem}:reversal:{self.reversals}", about_key=given.key,
+                    self.member_id, part, key=f"{given.key}:reversal:{number}", about_key=given.key,
                     effective_at=self.returned_at, trace=trace, **self._source,
                 )
             )  # fmt: skip
-            self.accruals[index] = replace(given, reversed=given.reversed + part)
+            self.accruals[index] = replace(given, reversed=given.reversed + part, reversals=number)
             points -= part
 
     def mature(self) -> None:
@@ -175,7 +179,6 @@ class PostedRow(NamedTuple):
 def posted_orders(rows: Sequence[PostedRow]) -> dict[int, PostedOrder]:
     """Fold journal entries, oldest first, into what each order holds."""
     by_order: dict[int, dict[int | None, PostedAccrual]] = {}
-    reversals: dict[int, int] = {}
     for row in rows:
         accruals = by_order.setdefault(row.order_id, {})
         if row.kind == EntryKind.ACCRUAL:
@@ -184,9 +187,5 @@ def posted_orders(rows: Sequence[PostedRow]) -> dict[int, PostedOrder]:
             accruals[row.about_id] = replace(accruals[row.about_id], waiting=False)
         elif row.kind == EntryKind.REVERSAL:
             given = accruals[row.about_id]
-            accruals[row.about_id] = replace(given, reversed=given.reversed - row.points)
-            reversals[row.order_id] = reversals.get(row.order_id, 0) + 1
-    return {
-        order_id: PostedOrder(tuple(accruals.values()), reversals.get(order_id, 0))
-        for order_id, accruals in by_order.items()
-    }
+            accruals[row.about_id] = replace(given, reversed=given.reversed - row.points, reversals=given.reversals + 1)
+    return {order_id: PostedOrder(tuple(accruals.values())) for order_id, accruals in by_order.items()}

@@ -14,6 +14,7 @@ from django.db.models import Count, Q, Sum, Value
 from django.db.models.functions import Coalesce
 
 from crm.api import ReturnsChange
+from loyalty.choices import EntryKind
 from loyalty.journal import Posting, accrual, reversal
 from loyalty.models import Entry
 from loyalty.rules import Rate, rate_at
@@ -22,18 +23,20 @@ from loyalty.validity import validity_end
 
 @dataclass(frozen=True, slots=True)
 class ReturnsPosted:
-    """What the journal holds for a member on a channel: points his orders brought in all, points taken for returns
-    without an order, and how many entries did that."""
+    """What the journal holds for a member on a channel: points his orders brought in all and how many of them expired,
+    points taken for returns without an order, and how many entries did that."""
 
     earned: int = 0
     taken: int = 0
     entries: int = 0
+    expired: int = 0
 
 
 def plan_return(change: ReturnsChange, posted: ReturnsPosted, rate: Rate, at: datetime) -> Posting | None:
     """The posting that brings the points taken for a member's returns to where they should be, if one is needed."""
     due = min(rate.award(change.refunded), max(posted.earned, 0))
-    difference = due - posted.taken
+    # Points that have expired are not taken a second time.
+    difference = min(due - posted.taken, max(posted.earned - posted.expired - posted.taken, 0))
     if not difference:
         return None
     key = f"returns:{change.channel_code}:{change.member_id}:{posted.entries + 1}"
@@ -78,17 +81,21 @@ def plan_returns(changes: Sequence[ReturnsChange], rates: Sequence[Rate], at: da
 def _posted(channel_code: str, member_ids: list[int]) -> dict[int, ReturnsPosted]:
     of_orders = Q(order__isnull=False, reference=channel_code)
     of_returns = Q(reference=_reference(channel_code))
+    expiries = Q(kind=EntryKind.EXPIRY, about__order__isnull=False, about__reference=channel_code)
     rows = (
-        Entry.objects.filter(of_orders | of_returns, account_id__in=member_ids)
+        Entry.objects.filter(of_orders | of_returns | expiries, account_id__in=member_ids)
         .order_by()
         .values("account_id")
         .annotate(
             earned=Coalesce(Sum("points", filter=of_orders), Value(0)),
             taken=-Coalesce(Sum("points", filter=of_returns), Value(0)),
             entries=Count("id", filter=of_returns),
+            expired=-Coalesce(Sum("points", filter=expiries), Value(0)),
         )
     )
-    return {row["account_id"]: ReturnsPosted(row["earned"], row["taken"], row["entries"]) for row in rows}
+    return {
+        row["account_id"]: ReturnsPosted(row["earned"], row["taken"], row["entries"], row["expired"]) for row in rows
+    }
 
 
 def _reference(channel_code: str) -> str:
