@@ -60,7 +60,7 @@ UPDATE crm_member AS m
    SET joined_at = s.first_at
   FROM (
       SELECT i.member_id, min(o.placed_at) AS first_at
-        FROM crm_stage_order AS o
+        FROM (SELECT buyer, placed_at FROM crm_stage_order UNION ALL SELECT buyer, at FROM crm_stage_refund) AS o
         JOIN crm_identity AS i ON i.channel_id = %(channel)s AND i.external_id = o.buyer
        GROUP BY i.member_id
   ) AS s
@@ -87,7 +87,8 @@ SELECT %(channel)s, s.external_no, i.member_id, i.id, coalesce(s.status, 'placed
            THEN excluded.status ELSE o.status
        END,
        paid = CASE
-           WHEN excluded.version > o.version AND NOT excluded.amount_from_lines THEN excluded.paid ELSE o.paid
+           WHEN excluded.version > o.version AND NOT (o.amount_from_lines OR excluded.amount_from_lines)
+           THEN excluded.paid ELSE o.paid
        END,
        refunded = greatest(o.refunded, excluded.refunded),
        refunded_reported = greatest(o.refunded_reported, excluded.refunded_reported),
@@ -137,12 +138,13 @@ _AMOUNTS_FROM_LINES = """
 UPDATE crm_order AS o
    SET paid = n.paid
   FROM (
-      SELECT l.order_id, greatest(sum(l.amount), 0) AS paid
-        FROM crm_orderline AS l
-       WHERE l.order_id = ANY (%(orders)s)
-       GROUP BY l.order_id
+      SELECT f.id, greatest(sum(l.amount), 0) AS paid
+        FROM crm_order AS f
+        JOIN crm_orderline AS l ON l.order_id = f.id
+       WHERE f.id = ANY (%(orders)s) AND f.amount_from_lines
+       GROUP BY f.id
   ) AS n
- WHERE o.id = n.order_id AND o.amount_from_lines AND o.paid <> n.paid
+ WHERE o.id = n.id AND o.paid <> n.paid
 RETURNING o.id
 """
 
@@ -225,9 +227,9 @@ def merge(
     cursor.execute(_PRODUCTS, values)
     cursor.execute(_LINES, values)
     with_lines = {row[0] for row in cursor.fetchall()}
-    if with_lines:
-        merged.updated |= with_lines
-        cursor.execute(_AMOUNTS_FROM_LINES, {"orders": sorted(with_lines)})
+    merged.updated |= with_lines
+    # Also where no line is new: the lines may have been known before anything said that they make up the amount.
+    cursor.execute(_AMOUNTS_FROM_LINES, {"orders": merged.orders})
 
     cursor.execute(_REFUNDS, values)
     refunds = cursor.fetchall()

@@ -7,13 +7,13 @@ joins them with what the database already has.
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC
 from decimal import Decimal
 
 from django.db.backends.utils import CursorWrapper
 
 from crm.choices import OrderStatus, RefundStatus
-from crm.feeds.records import OrderRecord, RefundRecord
+from crm.feeds.records import LineRecord, OrderRecord, RefundRecord
 
 _TABLES = """
 CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_order (
@@ -39,7 +39,7 @@ _COPY_LINES = "COPY crm_stage_line FROM STDIN"
 _COPY_REFUNDS = "COPY crm_stage_refund FROM STDIN"
 
 # Longer texts are cut to what the columns hold; numbers and keys are never cut, the feeds refuse those.
-_TITLE, _OPTIONS, _NAME, _REASON = 300, 300, 120, 120
+_TITLE, _OPTIONS, _NAME, _REASON, _REFUND_REASON = 300, 300, 120, 120, 200
 
 
 def stage(cursor: CursorWrapper, records: Sequence[OrderRecord]) -> None:
@@ -89,17 +89,19 @@ def _order_row(record: OrderRecord) -> tuple[object, ...]:
 def _header_version(record: OrderRecord, raw: str) -> str:
     """What decides which of two reports of an order's amount, title and other columns stands: the later state, then the
     platform's own update time, then the larger refund; a hash of the content breaks the tie, so that the winner does
-    not depend on which file came first. Empty when the record does not speak of the amount."""
-    if record.paid is None and not record.amount_from_lines:
-        return ""
+    not depend on which file came first. A record that does not speak of the amount stands below all that do (0 before
+    1), and one that says nothing at all below everything: its version is empty.
+
+    Every part has a fixed width and no punctuation, so that versions sort alike under every collation."""
     content = f"{record.paid}\0{record.title}\0{record.close_reason}\0{raw}"
-    updated = record.updated_at.isoformat() if record.updated_at else ""
+    if record.paid is None and not record.amount_from_lines:
+        return f"0{_hash(content)}" if record.title or record.close_reason or record.raw else ""
+    updated = record.updated_at.astimezone(UTC).strftime("%Y%m%d%H%M%S%f") if record.updated_at else ""
     refunded = int((record.refunded or Decimal(0)) * 100)
-    return f"{_rank(record.status)}|{updated}|{refunded:014d}|{_hash(content)}"
+    return f"1{_rank(record.status)}{updated:0>20}{refunded:014d}{_hash(content)}"
 
 
 def _line_rows(record: OrderRecord) -> list[tuple[object, ...]]:
-    rank = _rank(record.status)
     return [
         (
             record.external_no,
@@ -110,10 +112,15 @@ def _line_rows(record: OrderRecord) -> list[tuple[object, ...]]:
             line.quantity,
             line.unit_price,
             line.amount,
-            f"{rank}|{_hash(f'{line.quantity}|{line.unit_price}|{line.amount}|{line.options}')}",
+            _line_version(record, line),
         )
         for line in record.lines
     ]
+
+
+def _line_version(record: OrderRecord, line: LineRecord) -> str:
+    facts = (line.product_code, line.title, line.options, line.quantity, line.unit_price, line.amount)
+    return f"{_rank(record.status)}{_hash(repr(facts))}"
 
 
 def _refund_rows(records: Sequence[OrderRecord]) -> list[tuple[object, ...]]:
@@ -142,15 +149,16 @@ def _refund_row(record: OrderRecord, refund: RefundRecord) -> tuple[object, ...]
         refund.status,
         refund.amount,
         refund.at,
-        refund.reason[:200],
+        refund.reason[:_REFUND_REASON],
     )
 
 
-def _refund_order(refund: RefundRecord) -> tuple[int, Decimal, float]:
+def _refund_order(refund: RefundRecord) -> tuple[int, Decimal, float, str]:
     return (
         RefundStatus(refund.status).rank,
         refund.amount,
-        refund.at.timestamp() if isinstance(refund.at, datetime) else 0,
+        refund.at.timestamp() if refund.at else float("-inf"),
+        refund.reason[:_REFUND_REASON],
     )
 
 
