@@ -1,5 +1,6 @@
 """Points into a coupon: once per token, never without the points, always with a reason."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -174,7 +175,9 @@ def test_a_token_buys_only_the_coupon_that_its_page_showed(
 @pytest.mark.parametrize(
     "change", [lambda token: "", lambda token: token[:-1], lambda token: "A" + token, str.swapcase]
 )
-def test_a_token_that_was_tampered_with_is_refused(change, xiaolu: Member, plan: CouponPlan, at: datetime) -> None:
+def test_a_token_that_was_tampered_with_is_refused(
+    change: Callable[[str], str], xiaolu: Member, plan: CouponPlan, at: datetime
+) -> None:
     token = change(new_token(xiaolu.pk, plan.pk, 10, 100, at=at))
 
     assert read_token(token) is None

@@ -148,7 +148,7 @@ def test_what_is_not_there_is_not_found(path: str, xiaolu: Member, sign_in: Sign
 
 
 def test_the_coupon_of_another_member_is_not_there(
-    xiaolu: Member, dayong: Member, plan: CouponPlan, at: datetime, give_points: GivePoints, sign_in: SignIn
+    *, xiaolu: Member, dayong: Member, plan: CouponPlan, at: datetime, give_points: GivePoints, sign_in: SignIn
 ) -> None:
     give_points(xiaolu, 100)
     coupon = take(xiaolu, plan, 10, at)
@@ -232,6 +232,7 @@ def test_a_minute_later_it_goes_on(
 
 @pytest.mark.parametrize(("path", "queries"), [("/coupons/", 6), ("/coupons/mine/", 5), ("/coupons/{plan}/10/", 6)])
 def test_the_coupon_pages_cost_a_fixed_number_of_queries(
+    *,
     path: str,
     queries: int,
     xiaolu: Member,

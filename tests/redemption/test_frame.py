@@ -2,13 +2,15 @@
 
 import re
 from datetime import datetime
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 from django.views import defaults
+from pytest_django import DjangoAssertNumQueries
 
 from crm.models import Member
 from redemption.models import CouponPlan
@@ -84,7 +86,7 @@ def test_signing_out_needs_a_press_of_the_button(xiaolu: Member, sign_in: SignIn
     ("view", "status"),
     [(defaults.bad_request, 400), (defaults.permission_denied, 403), (defaults.page_not_found, 404)],
 )
-def test_errors_are_told_in_the_shops_own_look(view, status: int, rf, db: None) -> None:
+def test_errors_are_told_in_the_shops_own_look(view: Any, status: int, rf: RequestFactory, db: None) -> None:
     request: HttpRequest = rf.get("/")
 
     response = view(request, Exception("secret detail"))
@@ -95,7 +97,9 @@ def test_errors_are_told_in_the_shops_own_look(view, status: int, rf, db: None) 
     assert "secret detail" not in page
 
 
-def test_the_page_for_our_own_faults_needs_nothing_that_may_be_broken(rf, django_assert_num_queries, db: None) -> None:
+def test_the_page_for_our_own_faults_needs_nothing_that_may_be_broken(
+    rf: RequestFactory, django_assert_num_queries: DjangoAssertNumQueries, db: None
+) -> None:
     with django_assert_num_queries(0):
         response = defaults.server_error(rf.get("/"))
 
@@ -113,7 +117,7 @@ def test_a_stale_form_is_explained(db: None) -> None:
 
 
 @pytest.mark.parametrize("name", ["429.html", "lockout.html"])
-def test_who_is_slowed_down_is_told_why(name: str, rf) -> None:
+def test_who_is_slowed_down_is_told_why(name: str, rf: RequestFactory) -> None:
     assert "buyer/shop.css" in render_to_string(name, request=rf.get("/"))
 
 

@@ -1,6 +1,7 @@
 """The whole history, a page at a time."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -24,7 +25,7 @@ def earn_often(member: Member, times: int, at: datetime) -> None:
     )
 
 
-def lines_of(response) -> list[int]:
+def lines_of(response: Any) -> list[int]:
     return [shown.line.entry_id for shown in response.context["lines"]]
 
 

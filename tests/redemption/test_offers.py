@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from redemption.models import CouponPlan
 from redemption.offers import Offer, current_offers, find_offer, is_plan_offered, shelf, worth_rounded_down
@@ -38,7 +39,7 @@ def test_a_plan_that_was_switched_off_offers_nothing(plan: CouponPlan, at: datet
 
 
 def test_offers_of_all_plans_come_in_one_query(
-    plan: CouponPlan, at: datetime, django_assert_num_queries: pytest.fixture
+    plan: CouponPlan, at: datetime, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     CouponPlanFactory(name="Festival", points_per_yuan=8, denominations=(10, 50))
 

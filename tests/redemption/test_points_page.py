@@ -143,6 +143,7 @@ def test_a_name_of_any_length_and_kind_is_shown_as_text(xiaolu: Member, sign_in:
 
 @pytest.mark.parametrize("entries", [1, 12])
 def test_the_page_costs_eight_queries_however_much_there_is_to_show(
+    *,
     entries: int,
     xiaolu: Member,
     shop: Channel,
