@@ -45,7 +45,7 @@ _TITLE, _OPTIONS, _NAME, _REASON, _REFUND_REASON = 300, 300, 120, 120, 200
 def stage(cursor: CursorWrapper, records: Sequence[OrderRecord]) -> None:
     """Put the records into the temporary tables. No two of them may be of the same order."""
     cursor.execute(_TABLES)
-    cursor.execute("DELETE FROM crm_stage_order; DELETE FROM crm_stage_line; DELETE FROM crm_stage_refund")
+    cursor.execute("TRUNCATE crm_stage_order, crm_stage_line, crm_stage_refund")
     with cursor.copy(_COPY_ORDERS) as copy:
         for record in records:
             if record.unlinked_refund is None:
@@ -57,6 +57,8 @@ def stage(cursor: CursorWrapper, records: Sequence[OrderRecord]) -> None:
     with cursor.copy(_COPY_REFUNDS) as copy:
         for row in _refund_rows(records):
             copy.write_row(row)
+    # Without figures of these columns the planner takes a large batch for a small one. The wide columns need none.
+    cursor.execute("ANALYZE crm_stage_order (external_no, buyer), crm_stage_line (external_no, code)")
 
 
 def _order_row(record: OrderRecord) -> tuple[object, ...]:
