@@ -48,13 +48,14 @@ class AuditReport:
 
 
 _CHECKS = {
-    # The account row is the sum of its entries.
+    # The account row is the sum of its entries, and no entry is without its account: these tables know no foreign keys.
     "balance_is_sum_of_entries": """
-        SELECT a.member_id, 'account ' || a.member_id, coalesce(e.points, 0), a.balance
+        SELECT coalesce(a.member_id, e.account_id), 'account ' || coalesce(a.member_id, e.account_id),
+               coalesce(e.points, 0), coalesce(a.balance, 0)
           FROM loyalty_account AS a
-          LEFT JOIN (SELECT account_id, sum(points)::bigint AS points FROM loyalty_entry GROUP BY account_id) AS e
+          FULL JOIN (SELECT account_id, sum(points)::bigint AS points FROM loyalty_entry GROUP BY account_id) AS e
             ON e.account_id = a.member_id
-         WHERE a.balance <> coalesce(e.points, 0)
+         WHERE a.member_id IS NULL OR a.balance <> coalesce(e.points, 0)
     """,
     "pending_is_sum_of_entries": """
         SELECT a.member_id, 'account ' || a.member_id, coalesce(e.points, 0), a.pending
@@ -87,6 +88,21 @@ _CHECKS = {
           ) AS l ON l.account_id = a.member_id
          WHERE a.pending <> coalesce(l.points, 0)
     """,
+    # A lot is of one account with its entry and with whoever draws on it. Expected and actual are accounts here.
+    "lot_is_of_its_entry": """
+        SELECT l.account_id, 'lot ' || l.id, l.account_id, coalesce(e.account_id, 0)
+          FROM loyalty_lot AS l
+          LEFT JOIN loyalty_entry AS e ON e.id = l.entry_id
+         WHERE l.account_id IS DISTINCT FROM e.account_id
+    """,
+    "entry_drew_on_own_lots": """
+        SELECT coalesce(e.account_id, l.account_id, 0), 'lot use ' || u.id, coalesce(e.account_id, 0),
+               coalesce(l.account_id, 0)
+          FROM loyalty_lotuse AS u
+          LEFT JOIN loyalty_entry AS e ON e.id = u.entry_id
+          LEFT JOIN loyalty_lot AS l ON l.id = u.lot_id
+         WHERE e.account_id IS DISTINCT FROM l.account_id OR l.account_id IS NULL
+    """,
     # Each lot lacks exactly what was drawn from it.
     "lot_lacks_what_was_drawn": """
         SELECT l.account_id, 'lot ' || l.id, l.points - coalesce(u.points, 0), l.remaining
@@ -116,7 +132,7 @@ _CHECKS = {
     """,
     # An accrual, and only that, has a lot of its size.
     "accrual_has_its_lot": """
-        SELECT e.account_id, 'entry ' || e.id, e.points + e.pending, coalesce(l.points, 0)
+        SELECT e.account_id, 'entry ' || e.id, greatest(e.points + e.pending, 0), coalesce(l.points, 0)
           FROM loyalty_entry AS e
           LEFT JOIN loyalty_lot AS l ON l.entry_id = e.id
          WHERE e.kind <> 'maturation' AND greatest(e.points + e.pending, 0) <> coalesce(l.points, 0)
