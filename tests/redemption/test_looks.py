@@ -11,7 +11,7 @@ TEXT_ON_GROUND = [
     ("--ink", "--paper"), ("--ink", "--sheet"), ("--ink", "--sheet-2"),
     ("--ink-2", "--paper"), ("--ink-2", "--sheet"), ("--ink-2", "--sheet-2"),
     ("--accent", "--paper"), ("--accent", "--sheet"), ("--accent", "--sheet-2"), ("--accent", "--accent-soft"),
-    ("--accent-ink", "--accent"), ("--good", "--good-soft"), ("--good", "--sheet"), ("--warn", "--warn-soft"),
+    ("--button-ink", "--button"), ("--good", "--good-soft"), ("--good", "--sheet"), ("--warn", "--warn-soft"),
     ("--gold", "--lacquer-1"), ("--gold", "--lacquer-2"),
 ]  # fmt: skip
 
