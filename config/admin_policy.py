@@ -20,6 +20,6 @@ class PolicyMiddleware(CSPMiddleware):
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
-        if parts.config and request.path_info.startswith(reverse("admin:index")):
+        if not report_only and request.path_info.startswith(reverse("admin:index")):
             parts.replace = {**ADMIN_DIRECTIVES, **(parts.replace or {})}
         return parts

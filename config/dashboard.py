@@ -30,6 +30,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         figures += _points(context)
     return {
         **context,
+        "title": _("Home"),
         "figures": figures,
         "empty": not orders.exists(),
         "may_import": user.has_perm("crm.add_importjob"),

@@ -60,7 +60,7 @@ NAVIGATION = [
     ),
     _group(
         _("Settings"),
-        _list(_("Shops"), "storefront", "crm.channel"),
+        _list(_("Channels"), "storefront", "crm.channel"),
         _list(_("Import profiles"), "table_chart", "crm.importprofile"),
         _list(_("Staff"), "badge", "crm.user"),
         _list(_("Groups"), "groups", "auth.group"),

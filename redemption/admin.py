@@ -48,6 +48,20 @@ class DenominationInline(TabularInline):
     formset = DenominationFormSet
     extra = 1
     fields = ("yuan",)
+    hide_title = True
+
+    # The denominations are part of the plan: whoever may change the plan may change them.
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(request, "redemption.view_couponplan") or may(request, "redemption.change_couponplan")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(request, "redemption.add_couponplan") or may(request, "redemption.change_couponplan")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_add_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_add_permission(request, obj)
 
 
 @admin.register(CouponPlan)
@@ -55,7 +69,7 @@ class CouponPlanAdmin(ModelAdmin):
     """Issued coupons keep the terms they were issued under, whatever happens to their plan."""
 
     list_display = ("name", "points_per_yuan", "denominations_shown", "validity_days", "active", "starts_at", "ends_at")
-    fields = ("name", "description", ("points_per_yuan", "validity_days"), "active", ("starts_at", "ends_at"))
+    fields = ("name", "description", ("points_per_yuan", "validity_days"), "active", "starts_at", "ends_at")
     inlines = (DenominationInline,)
     ordering = ("id",)
 
@@ -124,7 +138,6 @@ class CouponAdmin(EndlessAdmin):
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "title": _("Check a coupon"),
-            "opts": self.opts,
         }
         now = timezone.now()
         if request.method == "POST":

@@ -48,7 +48,6 @@ class ProductAdmin(ReadOnlyAdmin):
     list_filter = ("channel",)
     list_select_related = ("channel",)
     search_fields = ("title", "code")
-    show_full_result_count = False
     fields = ("channel", "code", "title")
 
 

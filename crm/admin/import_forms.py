@@ -39,7 +39,7 @@ class UploadForm(forms.Form):
     """What to import, and into which shop. What a file is shows in its content, not in its name."""
 
     channel = forms.ModelChoiceField(
-        label=_("Shop"), queryset=Channel.objects.none(), empty_label=None, widget=UnfoldAdminSelectWidget
+        label=_("Channel"), queryset=Channel.objects.none(), empty_label=None, widget=UnfoldAdminSelectWidget
     )
     profile = forms.ModelChoiceField(
         label=_("Format"),

@@ -144,6 +144,8 @@ class ImportJobAdmin(EndlessAdmin):
         counts = jobs.totals(job)
         context = {
             **self._context(request, _("Order import %(number)s") % {"number": job}),
+            "opts": self.opts,
+            "original": job,
             "job": job,
             "state_colour": STATE_COLOURS[State(state)],
             "files": [shown_file(job, file, full=full) for file in files],
@@ -222,7 +224,7 @@ class ImportJobAdmin(EndlessAdmin):
 
     def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]
-        return {**self.admin_site.each_context(request), "title": title, "opts": self.opts, "model_admin": self}
+        return {**self.admin_site.each_context(request), "title": title, "model_admin": self}
 
 
 def _url(name: str, job_id: int) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from import_export.admin import ImportExportMixin
@@ -18,8 +19,15 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from crm.adminkit import PERSONAL_DATA, may
 from crm.models import Member
-from crm.resources import MemberResource
+from crm.resources import TITLES, MemberResource
 from crm.stafflog import log_action
+
+
+def _with_titles(response: HttpResponse) -> HttpResponse:
+    """Name the columns on the page as they are named in the file."""
+    if isinstance(response, TemplateResponse) and response.context_data and "fields_list" in response.context_data:
+        response.context_data["fields_list"] = [("", list(TITLES.values()))]
+    return response
 
 
 def _reason() -> forms.CharField:
@@ -83,6 +91,12 @@ class MemberImportExportMixin(ImportExportMixin):
             format=file_format.get_title(),
         )
         return data
+
+    def export_action(self, request: HttpRequest) -> HttpResponse:
+        return _with_titles(super().export_action(request))
+
+    def import_action(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        return _with_titles(super().import_action(request, **kwargs))
 
     def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, Any]:
         initial: dict[str, Any] = super().get_confirm_form_initial(request, import_form)

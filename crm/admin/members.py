@@ -1,5 +1,6 @@
 """Members: the list, and one page with all that is known of a buyer."""
 
+from datetime import date, datetime
 from typing import Any
 
 from django import forms
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.views import ChangeList
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from crm.admin import member_panels
 from crm.admin.member_import import MemberImportExportMixin
@@ -29,6 +31,7 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Member
         fields = ("name", "email", "phone", "birthday", "note")
+        widgets = {"note": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
 
     def clean_email(self) -> str:
         return str(self.cleaned_data["email"]).lower()
@@ -85,8 +88,7 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
     """Phones and mail addresses are shown in full, and can be changed, only with the permission for personal data."""
 
     form = MemberForm
-    list_per_page = 50
-    show_full_result_count = False
+    list_per_page = 30
     search_fields = ("name",)
     search_help_text = _("Name or platform name, or a whole phone number or mail address")
     ordering = ("-id",)
@@ -151,8 +153,9 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
         return number
 
     @display(description=_("last order"))
-    def last_order(self, member: Member) -> Any:
-        return member.page_figures["last_order"]  # type: ignore[attr-defined]
+    def last_order(self, member: Member) -> date | None:
+        placed_at: datetime | None = member.page_figures["last_order"]  # type: ignore[attr-defined]
+        return timezone.localtime(placed_at).date() if placed_at else None
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -28,6 +28,7 @@ REFUND_COLOURS = {RefundStatus.OPEN: "info", RefundStatus.REFUSED: "default", Re
 class _ReadOnlyInline(TabularInline):
     extra = 0
     max_num = 0
+    hide_title = True
     can_delete = False
     show_change_link = False
 
@@ -63,14 +64,14 @@ class OrderAdmin(ReadOnlyAdmin):
     list_filter = ("status", "channel")
     list_select_related = ("channel", "member")
     list_per_page = 50
-    show_full_result_count = False
+    sortable_by = ("placed_at",)
     search_fields = ("external_no",)
     search_help_text = _("Order number or platform name, in full")
     inlines = (OrderLineInline, RefundInline)
-    readonly_fields = ("other_columns", "state")
+    readonly_fields = ("other_columns",)
 
     def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> list[tuple[Any, dict[str, Any]]]:
-        facts = ("channel", "external_no", "member", "identity", "state", "paid", "refunded", "title", "close_reason")
+        facts = ("channel", "external_no", "member", "identity", "status", "paid", "refunded", "title", "close_reason")
         times = ("placed_at", "paid_at", "shipped_at", "completed_at", "closed_at")
         fieldsets: list[tuple[Any, dict[str, Any]]] = [(None, {"fields": facts}), (_("Times"), {"fields": times})]
         # Other columns hold names, phones and postal addresses as the platform exported them.
@@ -78,9 +79,9 @@ class OrderAdmin(ReadOnlyAdmin):
             fieldsets.append((_("Other columns of the file"), {"fields": ("other_columns",)}))
         return fieldsets
 
-    @display(description=_("status"), label={str(OrderStatus(k).label): v for k, v in STATUS_COLOURS.items()})
-    def state(self, order: Order) -> str:
-        return order.get_status_display()
+    @display(description=_("status"), label={str(k): v for k, v in STATUS_COLOURS.items()})
+    def state(self, order: Order) -> tuple[str, str]:
+        return order.status, order.get_status_display()
 
     @display(description=_("other columns"))
     def other_columns(self, order: Order) -> SafeString | str:
@@ -108,10 +109,9 @@ class RefundAdmin(ReadOnlyAdmin):
     list_filter = ("status", "channel")
     list_select_related = ("channel", "order", "member")
     search_fields = ("=external_no",)
-    show_full_result_count = False
-    fields = ("channel", "external_no", "order", "member", "state", "amount", "at", "reason")
-    readonly_fields = fields
+    sortable_by = ()
+    fields = ("channel", "external_no", "order", "member", "status", "amount", "at", "reason")
 
-    @display(description=_("status"), label={str(RefundStatus(k).label): v for k, v in REFUND_COLOURS.items()})
-    def state(self, refund: Refund) -> str:
-        return refund.get_status_display()
+    @display(description=_("status"), label={str(k): v for k, v in REFUND_COLOURS.items()})
+    def state(self, refund: Refund) -> tuple[str, str]:
+        return refund.status, refund.get_status_display()

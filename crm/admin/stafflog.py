@@ -20,6 +20,7 @@ ACTIONS: dict[str, Promise] = {
     "import.done": _("Import finished"),
     "import.resume": _("Resumed an import"),
     "import.upload": _("Uploaded order files"),
+    "member.claim": _("Signed in for the first time"),
     "member.change": _("Changed a member"),
     "members.export": _("Exported members"),
     "members.import": _("Imported members"),

@@ -133,7 +133,6 @@ def adjust_view(model_admin: ModelAdmin, request: HttpRequest, member_id: int) -
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("Adjust points"),
-        "opts": model_admin.opts,
         "member": member,
         "member_page": page,
         "account": account,

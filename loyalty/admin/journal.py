@@ -60,6 +60,7 @@ class LotUseInline(TabularInline):
     extra = 0
     max_num = 0
     can_delete = False
+    hide_title = True
     fields = ("lot", "points")
     readonly_fields = fields
 
