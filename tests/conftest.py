@@ -42,7 +42,8 @@ def empty_cache() -> None:
 
 
 @pytest.fixture
-def tasks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def tasks_at_once() -> Iterator[None]:
     """Run Celery tasks where they are called, errors included. Without this a task only waits in the broker."""
-    monkeypatch.setattr(app.conf, "task_always_eager", True)
-    monkeypatch.setattr(app.conf, "task_eager_propagates", True)
+    app.conf.update(task_always_eager=True, task_eager_propagates=True)
+    yield
+    app.conf.update(task_always_eager=False, task_eager_propagates=False)

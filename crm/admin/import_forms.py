@@ -23,7 +23,7 @@ class FilesField(forms.FileField):
     widget = _FilesInput
 
     def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
-        chosen = data if isinstance(data, list | tuple) else [data]
+        chosen = data if isinstance(data, list | tuple) and data else [data or None]
         files = [super(FilesField, self).clean(file, initial) for file in chosen]
         if len(files) > MAX_FILES:
             raise ValidationError(_("At most %(limit)s files at once.") % {"limit": MAX_FILES})
