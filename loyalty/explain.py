@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 from django.utils import formats
 from django.utils.translation import gettext as _
@@ -41,6 +43,8 @@ def _order_headline(line: StatementLine) -> str:
     if line.kind is EntryKind.REVERSAL:
         if line.trace.get("closed"):
             return _("Order %(order)s closed") % order
+        if _is_correction(line.trace):
+            return _("Order %(order)s corrected") % order
         return _("Refund on order %(order)s") % order
     if line.kind is EntryKind.MATURATION:
         return _("Order %(order)s completed, pending points available") % order
@@ -86,6 +90,11 @@ def _reversal(line: StatementLine) -> list[str]:
     trace = line.trace
     if trace.get("closed"):
         return [_("The order was closed, so the points it had brought were taken back.")]
+    if _is_correction(trace):
+        return [
+            _("The order's amount is %(paid)s yuan now, which earns %(kept)s points; the others were taken back.")
+            % {"paid": trace["paid"], "kept": trace["kept"]}
+        ]
     if "kept" in trace:
         facts = {"refunded": trace["refunded"], "paid": trace["paid"], "kept": trace["kept"]}
         return [
@@ -104,6 +113,11 @@ def _reversal(line: StatementLine) -> list[str]:
             % {"returned": trace["returned"]}
         ]
     return []
+
+
+def _is_correction(trace: dict[str, Any]) -> bool:
+    """Whether points went because the shop changed the order's amount, and not because money went back."""
+    return "kept" in trace and not Decimal(trace["refunded"])
 
 
 def _burn(line: StatementLine) -> list[str]:
