@@ -16,7 +16,7 @@ def execute(statement: str, *values: Any) -> int:
     """Run a statement of raw SQL, in a savepoint so that a refusal leaves the test's transaction usable."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def refusal_of(error: DatabaseError) -> str:
