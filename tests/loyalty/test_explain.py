@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 from django.utils import translation
 
-from crm.choices import OrderStatus
-from crm.feeds.records import BuyerRecord, OrderRecord, RefundRecord, RefundStatus
+from crm.choices import OrderStatus, RefundStatus
+from crm.feeds.records import BuyerRecord, OrderRecord, RefundRecord
 from crm.models import Channel, Member
 from crm.orders import record
 from loyalty.api import StatementLine, burn, explain, headline, history
