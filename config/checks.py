@@ -9,20 +9,21 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
+from django.utils.translation import gettext as _
 
 from config.embedded import locations
 
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", "testserver"}
 
 
-def check_deployment(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
+def check_deployment(app_configs: Sequence[Any] | None, **options: Any) -> list[checks.CheckMessage]:
     """Return a warning for every setting that does not suit a deployment."""
     found: list[checks.CheckMessage] = []
     if settings.DEBUG and settings.HTTPS:
         found.append(
             checks.Warning(
-                "DEBUG is on while HTTPS is set: error pages show the settings and the source to everybody.",
-                hint="Unset DEBUG.",
+                _("DEBUG is on while HTTPS is set: error pages show the settings and the source to everybody."),
+                hint=_("Unset DEBUG."),
                 id="config.W001",
             )
         )
@@ -37,42 +38,48 @@ def check_beside_external_database() -> list[checks.CheckMessage]:
     if settings.DEMO:
         found.append(
             checks.Warning(
-                "DEMO is on beside an external database: anybody may sign in as any buyer of the demo page.",
-                hint="Unset DEMO, unless nobody but you can reach this system.",
+                _("DEMO is on beside an external database: anybody may sign in as any buyer of the demo page."),
+                hint=_("Unset DEMO, unless nobody but you can reach this system."),
                 id="config.W002",
             )
         )
     if locations.secret_key(settings.VAR_DIR) == settings.SECRET_KEY:
         found.append(
             checks.Warning(
-                f"SECRET_KEY was generated and lies in {settings.VAR_DIR}: another machine or a fresh disk has "
-                "another one, and everybody is signed out there.",
-                hint="Set SECRET_KEY to a long random text, the same on every machine.",
+                _(
+                    "SECRET_KEY was generated and lies in %(folder)s: another machine or a fresh disk has another one, "
+                    "and everybody is signed out there."
+                )
+                % {"folder": settings.VAR_DIR},
+                hint=_("Set SECRET_KEY to a long random text, the same on every machine."),
                 id="config.W003",
             )
         )
     if LOCAL_HOSTS.issuperset(settings.ALLOWED_HOSTS):
         found.append(
             checks.Warning(
-                "ALLOWED_HOSTS names this machine only: requests for the shop's own address are refused.",
-                hint="Set ALLOWED_HOSTS to the shop's host names, separated by commas.",
+                _("ALLOWED_HOSTS names this machine only: requests for the shop's own address are refused."),
+                hint=_("Set ALLOWED_HOSTS to the shop's host names, separated by commas."),
                 id="config.W004",
             )
         )
     if not settings.BROKER_URL:
         found.append(
             checks.Warning(
-                "BROKER_URL is not set beside DATABASE_URL: tasks and cache stay on this machine's embedded Valkey, "
-                "which workers on other machines do not see.",
-                hint="Set BROKER_URL to a Redis or Valkey server: redis://host:6379/0",
+                _(
+                    "BROKER_URL is not set beside DATABASE_URL: tasks and cache stay on this machine's embedded Valkey, which "
+                    "workers on other machines do not see."
+                ),
+                hint=_("Set BROKER_URL to a Redis or Valkey server: redis://host:6379/0"),
                 id="config.W005",
             )
         )
     if not settings.EMAIL_URL:
         found.append(
             checks.Warning(
-                f"EMAIL_URL is not set: mails go to {settings.EMAIL_FILE_PATH}, and no buyer gets a code to sign in.",
-                hint="Set EMAIL_URL to your mail server: smtp+tls://user:password@host:587",
+                _("EMAIL_URL is not set: mails go to %(folder)s, and no buyer gets a code to sign in.")
+                % {"folder": settings.EMAIL_FILE_PATH},
+                hint=_("Set EMAIL_URL to your mail server: smtp+tls://user:password@host:587"),
                 id="config.W006",
             )
         )

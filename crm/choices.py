@@ -2,16 +2,17 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class OrderStatus(models.TextChoices):
     """The life of an order. ``rank`` orders the states: an order never moves to a lower one."""
 
-    PLACED = "placed", _("Placed")
-    PAID = "paid", _("Paid")
-    SHIPPED = "shipped", _("Shipped")
-    COMPLETED = "completed", _("Completed")
-    CLOSED = "closed", _("Closed")
+    PLACED = "placed", pgettext_lazy("order status", "Placed")
+    PAID = "paid", pgettext_lazy("order status", "Paid")
+    SHIPPED = "shipped", pgettext_lazy("order status", "Shipped")
+    COMPLETED = "completed", pgettext_lazy("order status", "Completed")
+    CLOSED = "closed", pgettext_lazy("order status", "Closed")
 
     @property
     def rank(self) -> int:
@@ -26,7 +27,7 @@ class RefundStatus(models.TextChoices):
 
     OPEN = "open", _("In progress")
     REFUSED = "refused", _("Withdrawn or refused")
-    SUCCESS = "success", _("Refunded")
+    SUCCESS = "success", pgettext_lazy("refund status", "Refunded")
 
     @property
     def rank(self) -> int:

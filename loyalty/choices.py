@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class EntryKind(models.TextChoices):
@@ -10,6 +11,6 @@ class EntryKind(models.TextChoices):
     ACCRUAL = "accrual", _("Earned")
     MATURATION = "maturation", _("Became available")
     BURN = "burn", _("Spent")
-    EXPIRY = "expiry", _("Expired")
+    EXPIRY = "expiry", pgettext_lazy("journal entry", "Expired")
     ADJUSTMENT = "adjustment", _("Adjusted by the shop")
     REVERSAL = "reversal", _("Taken back")

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -107,11 +107,11 @@ class CouponAdmin(EndlessAdmin):
         rest = ("member", "plan", ("yuan", "points"), "standing", "issued_at", "expires_at", ("used_at", "used_by"), "entry")
         return (_code_field(request), *rest)
 
-    @display(description=gettext_lazy("code"))
+    @display(description=pgettext_lazy("of a coupon", "code"))
     def full_code(self, coupon: Coupon) -> str:
         return shown_code(coupon, full=True)
 
-    @display(description=gettext_lazy("code"))
+    @display(description=pgettext_lazy("of a coupon", "code"))
     def end_of_code(self, coupon: Coupon) -> str:
         return shown_code(coupon, full=False)
 

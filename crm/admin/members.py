@@ -10,6 +10,7 @@ from django.db.models import Count, Max, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.views import ChangeList
@@ -123,7 +124,7 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    @display(description=_("name"))
+    @display(description=pgettext_lazy("of a person", "name"))
     def shown_name(self, member: Member) -> str:
         return str(member)
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from redemption.choices import CouponState, Standing
 from redemption.codes import spoken
@@ -66,7 +67,7 @@ class Coupon(models.Model):
     member = models.ForeignKey(
         "crm.Member", on_delete=models.PROTECT, related_name="coupons", verbose_name=_("member"), db_index=False
     )
-    code = models.CharField(_("code"), max_length=20, unique=True)
+    code = models.CharField(pgettext_lazy("of a coupon", "code"), max_length=20, unique=True)
     yuan = models.PositiveIntegerField(_("worth (yuan)"))
     points = models.PositiveIntegerField(_("points spent"))
     entry = models.OneToOneField("loyalty.Entry", on_delete=models.PROTECT, related_name="+", verbose_name=_("entry"))
