@@ -112,7 +112,7 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_TIMEZONE = "Asia/Shanghai"
+CELERY_TIMEZONE = env.str("PROGRAMME_TIME_ZONE", "Asia/Shanghai")
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "resume stalled imports": {"task": "crm.tasks.resume_stalled_imports", "schedule": 60.0, "options": {"expires": 50}},
@@ -143,10 +143,8 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["config.formats"]
 USE_I18N = True
 USE_TZ = True
-TIME_ZONE = "Asia/Shanghai"  # Pages show it; the database keeps UTC.
-PROGRAMME_TIME_ZONE = env.str(
-    "PROGRAMME_TIME_ZONE", "Asia/Shanghai"
-)  # A day of the programme begins and ends here.
+# A day of the programme begins and ends here, and pages show its clock; the database keeps UTC.
+TIME_ZONE = PROGRAMME_TIME_ZONE = env.str("PROGRAMME_TIME_ZONE", "Asia/Shanghai")
 
 # --- static files ---------------------------------------------------------------------------------------------------
 
@@ -215,6 +213,7 @@ AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURE_LIMIT", 8)
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False  # No greeting in the log of every command.
 AXES_LOCKOUT_TEMPLATE = "lockout.html"
 
 # Buyer pages run under this policy. The admin theme needs its own, which config/admin_policy.py puts on admin pages.
