@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from threading import Barrier, Event
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
@@ -47,7 +48,7 @@ CREATE TRIGGER meet_before_writing BEFORE INSERT ON loyalty_entry FOR EACH ROW E
 """
 
 
-def execute(statement: str, *values: object) -> list[tuple]:
+def execute(statement: str, *values: Any) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchall() if cursor.description else []
