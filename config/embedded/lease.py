@@ -136,10 +136,10 @@ class Lease:
         """Ask the keeper to end and wait for it. Nobody can come in between: the caller holds ``users.lock`` alone."""
         end = time.monotonic() + WAIT_SECONDS
         asked = False
-        while (pid := self._keeper_pid()) is not None and time.monotonic() < end:
+        while (pid := self._keeper_pid()) is not None or (self.keeper and self.keeper.poll() is None):
             if pid and not asked:
                 os.kill(pid, signal.SIGTERM)
                 asked = True
+            if time.monotonic() > end:
+                raise ServerError(f"The embedded {self.server} does not end. Its log is {self.log}.")
             time.sleep(LOOK_SECONDS)
-        if self.keeper:
-            self.keeper.wait()

@@ -37,7 +37,7 @@ class Shop:
                 # Alone on its broker, it has no fellows to greet, to gossip with or to send heartbeats to.
                 python(*CELERY, "worker", "-c", "2", "--without-mingle", "--without-gossip", "--without-heartbeat"),
                 # First it may finish its tasks; then it gives them back to the queue.
-                ending=((signal.SIGTERM, 3), (signal.SIGQUIT, 2)),
+                ending=((signal.SIGTERM, 4), (signal.SIGQUIT, 2)),
             ),
             console,
         )

@@ -1,0 +1,71 @@
+"""What the system checks say of a deployment."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from config.checks import check_deployment
+from config.embedded import locations
+
+SOUND: dict[str, Any] = {
+    "ALLOWED_HOSTS": ["points.example"],
+    "BROKER_URL": "redis://queue.example/0",
+    "DATABASE_URL": "postgres://db.example/points",
+    "DEBUG": False,
+    "DEMO": False,
+    "EMAIL_URL": "smtp://mail.example",
+    "HTTPS": True,
+    "SECRET_KEY": "chosen by the operator",
+}
+
+
+@pytest.fixture
+def warnings(settings: Settings) -> Callable[..., list[str]]:
+    """Return the ids of the warnings a sound deployment gets once some of its settings are changed."""
+
+    def ids(**changes: Any) -> list[str]:
+        for name, value in (SOUND | changes).items():
+            setattr(settings, name, value)
+        found = check_deployment(None)
+        assert all(message.hint for message in found), "Every warning says how to mend it."
+        return [str(message.id) for message in found]
+
+    return ids
+
+
+def test_a_sound_deployment_gets_no_warning(warnings: Callable[..., list[str]]) -> None:
+    assert warnings() == []
+
+
+def test_ones_own_machine_may_have_everything_by_default(warnings: Callable[..., list[str]]) -> None:
+    assert (
+        warnings(DATABASE_URL="", BROKER_URL="", EMAIL_URL="", DEMO=True, HTTPS=False, ALLOWED_HOSTS=["localhost"])
+        == []
+    )
+
+
+def test_debug_pages_are_not_for_the_public(warnings: Callable[..., list[str]]) -> None:
+    assert warnings(DEBUG=True) == ["config.W001"]
+
+
+def test_the_demo_is_not_for_the_public(warnings: Callable[..., list[str]]) -> None:
+    assert warnings(DEMO=True) == ["config.W002"]
+
+
+def test_a_generated_key_belongs_to_one_machine(warnings: Callable[..., list[str]], settings: Settings) -> None:
+    assert warnings(SECRET_KEY=locations.secret_key(settings.VAR_DIR)) == ["config.W003"]
+
+
+@pytest.mark.parametrize("hosts", [[], ["localhost", "127.0.0.1"]])
+def test_a_shop_that_only_knows_this_machine_is_reported(warnings: Callable[..., list[str]], hosts: list[str]) -> None:
+    assert warnings(ALLOWED_HOSTS=hosts) == ["config.W004"]
+
+
+def test_a_broker_on_one_machine_is_reported(warnings: Callable[..., list[str]]) -> None:
+    assert warnings(BROKER_URL="") == ["config.W005"]
+
+
+def test_mails_that_nobody_gets_are_reported(warnings: Callable[..., list[str]]) -> None:
+    assert warnings(EMAIL_URL="") == ["config.W006"]
