@@ -31,8 +31,8 @@ format: .venv/development-installed ## Format Python and sort imports
 	$(PYTHON) -m ruff format .
 
 messages: .venv/development-installed ## Collect and compile the translations (needs GNU gettext)
-	$(PYTHON) manage.py makemessages --all --no-obsolete --add-location file --ignore .venv --ignore var
-	$(PYTHON) manage.py compilemessages --ignore .venv --ignore var
+	$(PYTHON) manage.py makemessages --locale zh_Hans --no-obsolete --add-location file --ignore .venv --ignore var
+	$(PYTHON) manage.py compilemessages --locale zh_Hans --ignore .venv --ignore var
 
 bench: .venv/development-installed ## Run the benchmarks: make bench ARGS=import_orders
 	$(PYTHON) -m benchmarks $(ARGS)

@@ -67,8 +67,8 @@ def check_beside_external_database() -> list[checks.CheckMessage]:
         found.append(
             checks.Warning(
                 _(
-                    "BROKER_URL is not set beside DATABASE_URL: tasks and cache stay on this machine's embedded Valkey, which "
-                    "workers on other machines do not see."
+                    "BROKER_URL is not set beside DATABASE_URL: tasks and cache stay on this machine's embedded "
+                    "Valkey, which workers on other machines do not see."
                 ),
                 hint=_("Set BROKER_URL to a Redis or Valkey server: redis://host:6379/0"),
                 id="config.W005",
