@@ -1,10 +1,8 @@
-"""Takes out of the admin what other packages put there and a shop has no use for.
-
-Proven addresses of buyers, refused logins and the schedule are kept by their packages; staff see them elsewhere, or not.
-"""
+"""Takes out of the admin what other packages put there and a shop has no use for."""
 
 from importlib import import_module
 
+from django.apps import apps
 from django.contrib import admin
 
 _NOT_FOR_STAFF = ("account", "axes", "django_celery_beat")
@@ -13,5 +11,5 @@ _NOT_FOR_STAFF = ("account", "axes", "django_celery_beat")
 for pages in ("allauth.account.admin", "axes.admin", "django_celery_beat.admin"):
     import_module(pages)
 
-for model in [model for model in admin.site._registry if model._meta.app_label in _NOT_FOR_STAFF]:
-    admin.site.unregister(model)
+for app in map(apps.get_app_config, _NOT_FOR_STAFF):
+    admin.site.unregister([model for model in app.get_models() if admin.site.is_registered(model)])

@@ -38,9 +38,7 @@ NAVIGATION = [
     _group(
         _("Orders"),
         _item(_("Import orders"), "upload_file", "crm_importjob_add", "crm.add_importjob"),
-        _item(
-            _("Order imports"), "history", "crm_importjob_changelist", "crm.view_importjob", "crm.add_importjob"
-        ),
+        _item(_("Order imports"), "history", "crm_importjob_changelist", "crm.view_importjob", "crm.add_importjob"),
         _list(_("Orders"), "receipt_long", "crm.order"),
         _list(_("Refunds"), "undo", "crm.refund"),
         _list(_("Products"), "inventory_2", "crm.product"),

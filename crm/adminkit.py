@@ -74,9 +74,7 @@ def may(request: HttpRequest, permission: str) -> bool:
 
 def masked_phone(phone: str) -> str:
     """Return a phone that can be recognised but not dialled: 138****0001."""
-    return (
-        f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 8 else "****" if phone else ""
-    )
+    return f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 8 else "****" if phone else ""
 
 
 def masked_email(email: str) -> str:
@@ -91,14 +89,10 @@ class ReadOnlyAdmin(ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(
-        self, request: HttpRequest, obj: Model | None = None
-    ) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(
-        self, request: HttpRequest, obj: Model | None = None
-    ) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 

@@ -1,8 +1,8 @@
 """Members as a table: out to a spreadsheet and back in without loss.
 
 What goes out comes back unchanged as zero changes. A row is recognised by its id, or by any of its identities; a row
-that would merge two members, or has neither, is refused. Columns that are missing from a file are left alone, and so are
-cells that were masked on the way out.
+that would merge two members, or has neither, is refused. Columns that are missing from a file are left alone, and so
+are cells that were masked on the way out.
 """
 
 from collections import defaultdict
@@ -207,7 +207,9 @@ class MemberResource(ModelResource):
     def before_import(self, dataset: Dataset, **kwargs: Any) -> None:
         """Understand the column titles, and fetch all that the rows may mean in a few queries."""
         titles = _known_titles()
-        headers = [titles.get(_as_text(header).strip().lstrip("\ufeff").lower(), header) for header in dataset.headers or []]
+        headers = [
+            titles.get(_as_text(header).strip().lstrip("\ufeff").lower(), header) for header in dataset.headers or []
+        ]
         if not {"id", "identities"} & set(headers):
             raise ValueError(
                 _("The file has neither a column “%(id)s” nor a column “%(identities)s”. Start from an export.")
@@ -229,7 +231,9 @@ class MemberResource(ModelResource):
         if cell:
             number = _number(cell)
             if number is None or number not in self._members:
-                raise ValidationError({"id": _("There is no member with this number. Leave it empty for a new member.")})
+                raise ValidationError(
+                    {"id": _("There is no member with this number. Leave it empty for a new member.")}
+                )
             if owners - {number}:
                 raise ValidationError({"identities": _("One of these identities belongs to another member.")})
             return self._members[number]
@@ -268,7 +272,8 @@ class MemberResource(ModelResource):
         if import_validation_errors or instance.pk is None or original is None:
             return False
         return not instance.new_identities and all(  # type: ignore[attr-defined]
-            getattr(instance, name) == getattr(original, name) for name in ("name", "email", "phone", "birthday", "note")
+            getattr(instance, name) == getattr(original, name)
+            for name in ("name", "email", "phone", "birthday", "note")
         )
 
     def get_bulk_update_fields(self) -> list[str]:

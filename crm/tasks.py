@@ -1,4 +1,4 @@
-"""What the worker does for the ground floor. Each task is a thin edge: it reads the clock and calls a domain function."""
+"""What the worker does for the ground floor. A task is a thin edge: it reads the clock and calls a domain function."""
 
 from celery import shared_task
 from django.utils import timezone

@@ -104,7 +104,16 @@ class CouponAdmin(EndlessAdmin):
         return (_code_field(request), *rest)
 
     def get_fields(self, request: HttpRequest, obj: Coupon | None = None) -> tuple[Any, ...]:
-        rest = ("member", "plan", ("yuan", "points"), "standing", "issued_at", "expires_at", ("used_at", "used_by"), "entry")
+        rest = (
+            "member",
+            "plan",
+            ("yuan", "points"),
+            "standing",
+            "issued_at",
+            "expires_at",
+            ("used_at", "used_by"),
+            "entry",
+        )
         return (_code_field(request), *rest)
 
     @display(description=pgettext_lazy("of a coupon", "code"))
@@ -115,7 +124,9 @@ class CouponAdmin(EndlessAdmin):
     def end_of_code(self, coupon: Coupon) -> str:
         return shown_code(coupon, full=False)
 
-    @display(description=gettext_lazy("state"), label={str(state): colour for state, colour in STANDING_COLOURS.items()})
+    @display(
+        description=gettext_lazy("state"), label={str(state): colour for state, colour in STANDING_COLOURS.items()}
+    )
     def standing(self, coupon: Coupon) -> tuple[str, str]:
         standing = coupon.standing(timezone.now())
         return standing.value, str(standing.label)
@@ -170,9 +181,7 @@ class CodeForm(forms.Form):
                 _("This code was mistyped: its check character does not fit. Please compare it with the buyer's.")
             )
         if desk.look_up(typed) is None:
-            raise ValidationError(
-                _("There is no coupon with this code. Ask the buyer to show it in his points page.")
-            )
+            raise ValidationError(_("There is no coupon with this code. Ask the buyer to show it in his points page."))
         return typed
 
 

@@ -25,9 +25,11 @@ PROBLEMS_A_PAGE = 50
 # column is more likely to hold an address than not.
 _OPEN_COLUMNS = re.compile("编号|状态|金额|时间|标题|数量|价格|属性|编码")
 _OPEN_FIELDS = frozenset(
-    ("order_no", "status", "paid", "refunded", "placed_at", "paid_at", "shipped_at", "completed_at", "closed_at")
-    + ("title", "sku", "line_title", "quantity", "unit_price", "line_amount", "options")
-)
+    (
+        "order_no", "status", "paid", "refunded", "placed_at", "paid_at", "shipped_at", "completed_at", "closed_at",
+        "title", "sku", "line_title", "quantity", "unit_price", "line_amount", "options",
+    )
+)  # fmt: skip
 
 # What the upper floors count, in words.
 EFFECTS: Mapping[str, Promise] = {
@@ -98,10 +100,15 @@ def shown_file(job: ImportJob, file: ImportFile, *, full: bool) -> ShownFile:
     header: list[str] = found.get("header", [])
     shown = [full or is_open(column, mapped) for column in header]
     samples = [
-        [cell if not cell or place >= len(shown) or shown[place] else MASK for place, cell in enumerate(row[: len(header)])]
+        [
+            cell if not cell or place >= len(shown) or shown[place] else MASK
+            for place, cell in enumerate(row[: len(header)])
+        ]
         for row in found.get("samples", [])
     ]
-    problems = [shown_problem(file.name, Problem(**problem), mapped, full=full) for problem in found.get("problems", [])]
+    problems = [
+        shown_problem(file.name, Problem(**problem), mapped, full=full) for problem in found.get("problems", [])
+    ]
     unreadable = found.get("unreadable")
     return ShownFile(
         file=file,

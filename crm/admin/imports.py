@@ -167,7 +167,9 @@ class ImportJobAdmin(EndlessAdmin):
     def _refused(self, request: HttpRequest, job: ImportJob, number: int, *, full: bool) -> dict[str, Any] | None:
         if not number:
             return None
-        problems = ImportProblem.objects.filter(file__job=job.pk).select_related("file").order_by("file_id", "line_no", "id")
+        problems = (
+            ImportProblem.objects.filter(file__job=job.pk).select_related("file").order_by("file_id", "line_no", "id")
+        )
         page = Paginator(problems, PROBLEMS_A_PAGE).get_page(request.GET.get("p"))
         mapped = mapped_columns(job)
         rows = [shown_problem(row.file.name, stored_problem(row), mapped, full=full) for row in page.object_list]

@@ -36,7 +36,12 @@ def _orders(request: HttpRequest, member_id: int) -> dict[str, Any]:
     orders = Order.objects.filter(member=member_id)
     figures = orders.aggregate(number=Count("pk"), paid=Sum("paid"), refunded=Sum("refunded"), last=Max("placed_at"))
     latest = orders.select_related("channel").order_by("-placed_at", "-pk")[:_LATEST_ORDERS]
-    return {"figures": figures, "rows": list(latest), "more": figures["number"] > _LATEST_ORDERS, "member_id": member_id}
+    return {
+        "figures": figures,
+        "rows": list(latest),
+        "more": figures["number"] > _LATEST_ORDERS,
+        "member_id": member_id,
+    }
 
 
 def _staff_log(request: HttpRequest, member_id: int) -> dict[str, Any]:

@@ -39,7 +39,11 @@ def find_members(queryset: QuerySet[Member], term: str) -> QuerySet[Member]:
     branches = [Identity.objects.filter(ILike(F("external_id"), part)).order_by().values("member_id")]
     if email := read_email(term):
         branches.append(
-            Member.objects.annotate(address=Lower("email")).filter(address=email).exclude(email="").order_by().values("pk")
+            Member.objects.annotate(address=Lower("email"))
+            .filter(address=email)
+            .exclude(email="")
+            .order_by()
+            .values("pk")
         )
         branches.append(Identity.objects.filter(email=email).exclude(email="").order_by().values("member_id"))
     if phone := read_phone(term):

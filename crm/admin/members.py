@@ -44,7 +44,9 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
             return typed
         phone = read_phone(typed)
         if typed and not phone:
-            raise ValidationError(_("Write the whole phone number: eleven digits, or a country code such as +44 first."))
+            raise ValidationError(
+                _("Write the whole phone number: eleven digits, or a country code such as +44 first.")
+            )
         return phone
 
 

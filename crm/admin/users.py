@@ -35,9 +35,8 @@ class PermissionsField(forms.ModelMultipleChoiceField):
     widget = UnfoldAdminCheckboxSelectMultiple
 
     def label_from_instance(self, permission: Permission) -> str:
-        model = permission.content_type.model_class()
         verb, _underscore, _rest = permission.codename.partition("_")
-        thing = capfirst(str(model._meta.verbose_name_plural)) if model else permission.content_type.model
+        thing = capfirst(permission.content_type.name)
         standard = permission.codename == f"{verb}_{permission.content_type.model}" and verb in _VERBS
         return f"{thing} · {_VERBS[verb] if standard else gettext(permission.name)}"
 

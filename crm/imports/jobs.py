@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.core.files.uploadedfile import UploadedFile
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_noop
@@ -184,7 +184,7 @@ def run(job_id: int, *, clock: Callable[[], datetime]) -> bool:
             logger.warning("import %s: another worker was quicker", job_id)
             return False
         except UnreadableFile as error:
-            logger.error("import %s: %s", job_id, error.code)
+            logger.warning("import %s: %s", job_id, error.code)
             _fail(job_id, FILE_CHANGED, clock())
             return True
         except (OperationalError, InterfaceError):
@@ -223,9 +223,7 @@ def _run_file(job: ImportJob, file: ImportFile, clock: Callable[[], datetime]) -
         )
         ImportJob.objects.filter(pk=job.pk).update(beat_at=clock())
 
-    pipeline.run_file(
-        _source(job, file), at=clock(), read_at=job.started_at, start_line=file.next_line, save=save
-    )
+    pipeline.run_file(_source(job, file), at=clock(), read_at=job.started_at, start_line=file.next_line, save=save)
 
 
 def _fail(job_id: int, error: str, at: datetime) -> None:

@@ -10,6 +10,7 @@ from secrets import token_urlsafe
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.signing import BadSignature, TimestampSigner
@@ -25,8 +26,8 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from crm.adminkit import may
 from crm.api import log_action
-from loyalty.journal import InsufficientPoints, Outcome, adjust
-from loyalty.models import Account
+from loyalty.movements import adjust
+from loyalty.posting import InsufficientPoints, Outcome
 from loyalty.statement import AccountSummary, summary
 from loyalty.validity import validity_end
 
@@ -121,7 +122,7 @@ def adjust_view(model_admin: ModelAdmin, request: HttpRequest, member_id: int) -
     """The page: the form, its confirmation, and the booking."""
     if not may(request, PERMISSION):
         raise PermissionDenied
-    member = Account._meta.get_field("member").related_model.objects.filter(pk=member_id).first()
+    member = apps.get_model("crm", "Member").objects.filter(pk=member_id).first()
     if member is None:
         raise Http404
     page = reverse("admin:crm_member_change", args=[member_id])

@@ -101,7 +101,8 @@ class Coupon(models.Model):
         permissions = [("use_coupon", _("Can mark coupons as used"))]
 
     def __str__(self) -> str:
-        return self.code
+        # Never the whole code: it is worth money, and this ends up in titles and logs.
+        return f"¥{self.yuan} …{self.code[-4:]}"
 
     def standing(self, at: datetime) -> Standing:
         """Say what the coupon is good for at this moment: the state, told apart by whether its time has run out."""

@@ -13,7 +13,9 @@ from config.unfold_strings import SENTENCES
 _TRANSLATED = re.compile(r"""(?:{%\s*(?:trans|translate)\s+|\b_\()(?P<quote>["'])(?P<text>.*?)(?P=quote)""")
 _CALLS = {"_", "gettext", "gettext_lazy"}
 # Parts of the theme that no page of ours uses: its text editor, currencies, nested inlines, datasets.
-_UNUSED = re.compile("toolbar.html|contrib/(?!filters|forms|import_export)|unfold_crispy|dataset|nested_inlines|currency")
+_UNUSED = re.compile(
+    "toolbar.html|contrib/(?!filters|forms|import_export)|unfold_crispy|dataset|nested_inlines|currency"
+)
 
 
 def theme() -> dict[str, str]:

@@ -39,12 +39,10 @@ def order_list(trades: Sequence[Trade]) -> str:
     writer = csv.writer(text)
     writer.writerow(HEADER)
     for trade in trades:
-        writer.writerow(
-            [
-                f'="{trade.external_no}"', trade.buyer, f"{trade.buyer}@example.com", trade.paid, trade.status,
-                "收货人", "某省某市某路1号", f"'138{trade.number:08}", trade.placed, trade.placed, "茶叶", trade.refunded,
-            ]  # fmt: skip
-        )
+        address = ("收货人", "某省某市某路1号", f"'138{trade.number:08}")
+        who = (f'="{trade.external_no}"', trade.buyer, f"{trade.buyer}@example.com")
+        when = (trade.placed, trade.placed)
+        writer.writerow([*who, trade.paid, trade.status, *address, *when, "茶叶", trade.refunded])
     return text.getvalue()
 
 

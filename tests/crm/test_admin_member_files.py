@@ -46,7 +46,9 @@ def exported(kind: str, *, full: bool = True) -> Dataset:
 
 
 def imported(dataset: Dataset, at: datetime) -> Any:
-    return MemberResource(full=True, at=at).import_data(dataset, dry_run=False, raise_errors=False, use_transactions=True)
+    return MemberResource(full=True, at=at).import_data(
+        dataset, dry_run=False, raise_errors=False, use_transactions=True
+    )
 
 
 def table(*rows: dict[str, Any]) -> Dataset:
@@ -81,7 +83,9 @@ def test_no_cell_of_an_export_is_a_formula(kind: str, awkward: Member) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_a_masked_export_never_overwrites_what_is_stored(kind: str, awkward: Member, xiaolu: Member, at: datetime) -> None:
+def test_a_masked_export_never_overwrites_what_is_stored(
+    kind: str, awkward: Member, xiaolu: Member, at: datetime
+) -> None:
     before = snapshot()
     masked = exported(kind, full=False)
     assert "xiaolu@example.com" not in str(masked.dict)
@@ -117,10 +121,10 @@ def test_an_empty_cell_empties_the_field(xiaolu: Member, at: datetime) -> None:
 
 
 def test_a_spreadsheets_own_numbers_and_dates_are_understood(xiaolu: Member, at: datetime) -> None:
-    row = {"id": float(xiaolu.pk), "phone": 13900000002.0, "birthday": datetime(1990, 5, 31)}  # noqa: DTZ001
+    row = {"id": float(xiaolu.pk), "phone": 13900000002.0, "birthday": at.replace(year=1990, tzinfo=None)}
     imported(table(row), at)
     xiaolu.refresh_from_db()
-    assert (xiaolu.phone, str(xiaolu.birthday)) == ("13900000002", "1990-05-31")
+    assert (xiaolu.phone, str(xiaolu.birthday)) == ("13900000002", "1990-03-10")
 
 
 def test_a_row_without_an_id_is_recognised_by_an_identity(xiaolu: Member, at: datetime) -> None:
@@ -208,7 +212,7 @@ class TestPages:
         return response
 
     def upload(self, client: Client, content: bytes, name: str = "members.csv") -> HttpResponse:
-        data = {"resource": "0", "format": FORMATS[name.split(".")[-1]], "reason": "Newsletter replies"}
+        data = {"resource": "0", "format": FORMATS[name.rpartition(".")[2]], "reason": "Newsletter replies"}
         data["import_file"] = SimpleUploadedFile(name, content)  # type: ignore[assignment]
         response: HttpResponse = client.post(reverse("admin:crm_member_import"), data)
         return response
@@ -234,7 +238,9 @@ class TestPages:
         self.confirm(client, preview)
         assert snapshot() == before
 
-    def test_an_export_is_in_the_staff_log_with_its_reason(self, importer: User, client: Client, xiaolu: Member) -> None:
+    def test_an_export_is_in_the_staff_log_with_its_reason(
+        self, importer: User, client: Client, xiaolu: Member
+    ) -> None:
         self.export(client)
         action = StaffAction.objects.get()
         assert (action.action, action.actor, action.reason) == ("members.export", importer, "Newsletter")

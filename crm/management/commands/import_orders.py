@@ -60,8 +60,8 @@ def _undone() -> Iterator[None]:
 class Command(BaseCommand):
     help = (
         "Import orders from files. All files are checked first; when one of them cannot be read, nothing is written. "
-        "Progress goes to stderr, the last thing on stdout is a JSON summary. Exit code 0, also when rows were refused; "
-        "2 when a file as a whole cannot be read, or the channel or profile is unknown."
+        "Progress goes to stderr, the last thing on stdout is a JSON summary. Exit code 0, also when rows were "
+        "refused; 2 when a file as a whole cannot be read, or the channel or profile is unknown."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -157,9 +157,7 @@ class Command(BaseCommand):
             raise CommandError("\n".join(error.messages), returncode=2) from error
         return channel
 
-    def _check(
-        self, paths: Sequence[Path], channel: Channel, profile: Profile | None, at: datetime
-    ) -> list[_Checked]:
+    def _check(self, paths: Sequence[Path], channel: Channel, profile: Profile | None, at: datetime) -> list[_Checked]:
         """Check every file before anything is written, and complain of all that cannot be read at once."""
         files, complaints = [], []
         for path in paths:

@@ -21,7 +21,9 @@ from tests.factories import StaffFactory
 
 State = ImportJob.State
 
-TRADES = [Trade(number, f"buyer{number % 4}", f"{number}.50", COMPLETED if number % 2 else PAID) for number in range(1, 11)]
+TRADES = [
+    Trade(number, f"buyer{number % 4}", f"{number}.50", COMPLETED if number % 2 else PAID) for number in range(1, 11)
+]
 DAMAGED = Trade(11, "mei_chen", no="3.51531E+16")
 
 
@@ -59,11 +61,11 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "run_file", lambda source, **kwargs: whole(source, **{**kwargs, "size": 3}))
 
 
-def upload(shop: Channel, owner: User, at: datetime, trades: Sequence[Trade] = TRADES, name: str = "march.csv") -> ImportJob:
+def upload(
+    shop: Channel, owner: User, at: datetime, trades: Sequence[Trade] = TRADES, name: str = "march.csv"
+) -> ImportJob:
     content = order_list(trades).encode("gbk")
-    job = jobs.create(
-        channel=shop, profile=None, uploads=[SimpleUploadedFile(name, content)], actor_id=owner.pk, at=at
-    )
+    job = jobs.create(channel=shop, profile=None, uploads=[SimpleUploadedFile(name, content)], actor_id=owner.pk, at=at)
     jobs.check(job.pk, at=at)
     job.refresh_from_db()
     return job
@@ -116,13 +118,21 @@ def test_a_job_with_an_unreadable_file_cannot_be_resumed(shop: Channel, owner: U
 
 
 def test_confirmation_sends_the_job_to_a_worker_after_the_commit(
-    ready: ImportJob, owner: User, at: datetime, dispatched: list[int], django_capture_on_commit_callbacks: Callable[..., object]
+    ready: ImportJob,
+    owner: User,
+    at: datetime,
+    dispatched: list[int],
+    django_capture_on_commit_callbacks: Callable[..., object],
 ) -> None:
-    with django_capture_on_commit_callbacks(execute=False):
+    with django_capture_on_commit_callbacks(execute=True):
         jobs.confirm(ready.pk, actor_id=owner.pk, at=at)
         assert dispatched == []
-    with django_capture_on_commit_callbacks(execute=True), pytest.raises(jobs.WrongState):
-        jobs.confirm(ready.pk, actor_id=owner.pk, at=at)
+    assert dispatched == [ready.pk]
+
+
+def test_a_second_confirmation_is_refused(queued: ImportJob, owner: User, at: datetime) -> None:
+    with pytest.raises(jobs.WrongState):
+        jobs.confirm(queued.pk, actor_id=owner.pk, at=at)
 
 
 def test_a_broker_that_is_away_does_not_lose_the_confirmation(
@@ -196,9 +206,7 @@ def test_a_killed_worker_leaves_whole_batches_and_their_progress(broken_off: Imp
     assert not file.done
 
 
-def test_the_next_run_goes_on_where_the_last_batch_ended(
-    broken_off: ImportJob, clock: Callable[[], datetime]
-) -> None:
+def test_the_next_run_goes_on_where_the_last_batch_ended(broken_off: ImportJob, clock: Callable[[], datetime]) -> None:
     jobs.run(broken_off.pk, clock=clock)
     counts = jobs.totals(broken_off)
     assert (counts.rows, counts.orders_new, counts.orders_unchanged) == (10, 10, 0)
@@ -207,9 +215,7 @@ def test_the_next_run_goes_on_where_the_last_batch_ended(
     assert len(interrupted[1]) == 10  # type: ignore[arg-type]
 
 
-def test_a_stalled_job_is_taken_up_by_the_scheduler(
-    broken_off: ImportJob, at: datetime, dispatched: list[int]
-) -> None:
+def test_a_stalled_job_is_taken_up_by_the_scheduler(broken_off: ImportJob, at: datetime, dispatched: list[int]) -> None:
     assert jobs.take_up_stalled(at=at + timedelta(seconds=30)) == []
     assert jobs.take_up_stalled(at=at + timedelta(minutes=5)) == [broken_off.pk]
     assert dispatched == [broken_off.pk]
@@ -297,10 +303,10 @@ def test_running_again_by_hand_changes_nothing_and_says_so(
     assert digest() == before
 
 
+@pytest.mark.usefixtures("small_batches")
 def test_an_error_of_the_program_fails_the_job_and_keeps_what_was_recorded(
-    queued: ImportJob, small_batches: None, owner: User, at: datetime, clock: Callable[[], datetime],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    queued: ImportJob, owner: User, at: datetime, clock: Callable[[], datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         kill_after(2, patch, ZeroDivisionError())
         jobs.run(queued.pk, clock=clock)
