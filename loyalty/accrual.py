@@ -7,7 +7,7 @@ from django.db import connection
 
 from crm.api import OrderChange, OrderChanges
 from loyalty.choices import EntryKind
-from loyalty.journal import Outcome, Posting, Verb, post
+from loyalty.journal import post
 from loyalty.order_plan import (
     NOTHING_POSTED,
     PostedOrder,
@@ -15,6 +15,7 @@ from loyalty.order_plan import (
     plan_order,
     posted_orders,
 )
+from loyalty.posting import Outcome, Posting, Verb
 from loyalty.returns import plan_returns
 from loyalty.rulebook import published_rates
 from loyalty.rules import Rate, rate_at

@@ -4,18 +4,9 @@ from loyalty.audit import audit
 from loyalty.choices import EntryKind
 from loyalty.explain import explain, headline
 from loyalty.figures import MonthFlow, PointsTotals, monthly_flow, points_totals
-from loyalty.journal import (
-    InsufficientPoints,
-    JournalError,
-    KeyConflict,
-    Outcome,
-    Posting,
-    accrual,
-    adjust,
-    burn,
-    expire_due,
-    post,
-)
+from loyalty.journal import expire_due, post
+from loyalty.movements import adjust, burn, capture, hold, open_balance, release, undo
+from loyalty.posting import InsufficientPoints, JournalError, KeyConflict, NothingOpen, Outcome, Posting, accrual
 from loyalty.statement import AccountSummary, StatementLine, history, summary
 from loyalty.validity import programme_zone, validity_end
 
@@ -26,6 +17,7 @@ __all__ = [
     "JournalError",
     "KeyConflict",
     "MonthFlow",
+    "NothingOpen",
     "Outcome",
     "PointsTotals",
     "Posting",
@@ -34,14 +26,19 @@ __all__ = [
     "adjust",
     "audit",
     "burn",
+    "capture",
     "expire_due",
     "explain",
     "headline",
     "history",
+    "hold",
     "monthly_flow",
+    "open_balance",
     "points_totals",
     "post",
     "programme_zone",
+    "release",
     "summary",
+    "undo",
     "validity_end",
 ]

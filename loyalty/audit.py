@@ -130,12 +130,41 @@ _CHECKS = {
           ) AS r
          WHERE r.balance_after <> r.expected
     """,
-    # An accrual, and only that, has a lot of its size.
-    "accrual_has_its_lot": """
+    # What brings new points has a lot of their size; nothing else has one.
+    "new_points_have_their_lot": """
         SELECT e.account_id, 'entry ' || e.id, greatest(e.points + e.pending, 0), coalesce(l.points, 0)
           FROM loyalty_entry AS e
           LEFT JOIN loyalty_lot AS l ON l.entry_id = e.id
-         WHERE e.kind <> 'maturation' AND greatest(e.points + e.pending, 0) <> coalesce(l.points, 0)
+         WHERE coalesce(l.points, 0) <> CASE
+                   WHEN e.kind IN ('accrual', 'opening', 'adjustment') THEN greatest(e.points + e.pending, 0) ELSE 0
+               END
+    """,
+    # What came back went into lots, except for what settled a debt.
+    "entry_returned_what_it_gave": """
+        SELECT e.account_id, 'entry ' || e.id, e.points, -coalesce(u.points, 0)
+          FROM loyalty_entry AS e
+          LEFT JOIN (SELECT entry_id, sum(points)::bigint AS points FROM loyalty_lotuse GROUP BY entry_id) AS u
+            ON u.entry_id = e.id
+         WHERE e.kind IN ('release', 'reversal') AND e.points > 0 AND -coalesce(u.points, 0) NOT BETWEEN 0 AND e.points
+    """,
+    # What is held is what the holds have neither spent nor given back.
+    "holds_are_the_held": """
+        SELECT a.member_id, 'account ' || a.member_id, a.held, coalesce(h.points, 0)
+          FROM loyalty_account AS a
+          LEFT JOIN (
+              SELECT account_id, sum(points - captured - released)::bigint AS points FROM loyalty_hold GROUP BY account_id
+          ) AS h ON h.account_id = a.member_id
+         WHERE a.held <> coalesce(h.points, 0)
+    """,
+    # Each hold has spent and given back what its entries say.
+    "hold_moved_what_its_entries_say": """
+        SELECT h.account_id, 'hold ' || h.id, coalesce(e.points, 0), h.captured + h.released
+          FROM loyalty_hold AS h
+          LEFT JOIN (
+              SELECT about_id, -sum(held)::bigint AS points
+                FROM loyalty_entry WHERE kind IN ('capture', 'release') GROUP BY about_id
+          ) AS e ON e.about_id = h.entry_id
+         WHERE h.captured + h.released <> coalesce(e.points, 0)
     """,
 }
 

@@ -24,13 +24,13 @@ def headline(line: StatementLine) -> str:
     if line.kind is EntryKind.ACCRUAL:
         return _("Points given back")
     if line.kind is EntryKind.REVERSAL:
-        return _("Returned goods")
+        return _("Spent points given back") if line.points > 0 else _("Returned goods")
     return str(line.kind.label)
 
 
 def explain(line: StatementLine) -> list[str]:
     """How a line of the statement was worked out, as sentences for the buyer."""
-    sentences = _ORIGINS[line.kind](line)
+    sentences = _ORIGINS.get(line.kind, _unexplained)(line)
     if line.reason:
         sentences.append(_("Reason: %(reason)s") % {"reason": line.reason})
     if line.expires_at is not None and line.points > 0:
@@ -88,6 +88,8 @@ def _maturation(line: StatementLine) -> list[str]:
 
 def _reversal(line: StatementLine) -> list[str]:
     trace = line.trace
+    if line.points > 0:
+        return [_("What you had spent was given back to the points it came from.")]
     if trace.get("closed"):
         return [_("The order was closed, so the points it had brought were taken back.")]
     if _is_correction(trace):
@@ -137,16 +139,36 @@ def _expiry(line: StatementLine) -> list[str]:
     return [_("The validity of these points ended before they were used.")]
 
 
-def _adjustment(line: StatementLine) -> list[str]:
+def _opening(line: StatementLine) -> list[str]:
+    return [_("Points that you had before this system was introduced.")]
+
+
+def _hold(line: StatementLine) -> list[str]:
+    return [_("The points are set aside and cannot be spent otherwise; they are used or come back later.")]
+
+
+def _capture(line: StatementLine) -> list[str]:
+    return [_("%(points)s points that had been set aside were spent.") % {"points": -line.held}]
+
+
+def _release(line: StatementLine) -> list[str]:
+    return [_("The points that had been set aside came back with the validity they had.")]
+
+
+def _unexplained(line: StatementLine) -> list[str]:
+    """An adjustment has no other origin than the reason that the person gave."""
     return []
 
 
 _ORIGINS: dict[EntryKind, Callable[[StatementLine], list[str]]] = {
     EntryKind.ACCRUAL: _accrual,
+    EntryKind.OPENING: _opening,
     EntryKind.MATURATION: _maturation,
     EntryKind.BURN: _burn,
+    EntryKind.HOLD: _hold,
+    EntryKind.CAPTURE: _capture,
+    EntryKind.RELEASE: _release,
     EntryKind.EXPIRY: _expiry,
-    EntryKind.ADJUSTMENT: _adjustment,
     EntryKind.REVERSAL: _reversal,
 }
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from crm.api import OrderChange, OrderStatus
 from loyalty.choices import EntryKind
-from loyalty.journal import Posting, accrual, maturation, reversal
+from loyalty.posting import Posting, accrual, maturation, reversal
 from loyalty.rules import Rate
 from loyalty.validity import validity_end
 

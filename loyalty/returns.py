@@ -15,8 +15,8 @@ from django.db.models.functions import Coalesce
 
 from crm.api import ReturnsChange
 from loyalty.choices import EntryKind
-from loyalty.journal import Posting, accrual, reversal
 from loyalty.models import Entry
+from loyalty.posting import Posting, accrual, reversal
 from loyalty.rules import Rate, rate_at
 from loyalty.validity import validity_end
 

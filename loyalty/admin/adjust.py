@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from crm.adminkit import may
+from crm.adminkit import may, person
 from crm.api import log_action
 from loyalty.movements import adjust
 from loyalty.posting import InsufficientPoints, Outcome
@@ -153,7 +153,7 @@ def _confirmed(request: HttpRequest, member_id: int) -> None:
         messages.error(request, _("The page had been open for too long. Nothing was booked; please start again."))
         return
     try:
-        outcome = book(adjustment, actor_id=request.user.pk, at=timezone.now())
+        outcome = book(adjustment, actor_id=person(request), at=timezone.now())
     except InsufficientPoints as error:
         messages.error(
             request,

@@ -5,9 +5,12 @@ from pathlib import Path
 from django.db import migrations
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
-FILES = ["1_prepare", "2_accrue", "3_mature", "4_draw", "5_reverse", "6_expire"]
+FILES = ["1_prepare", "2_accrue", "3_mature", "4_draw", "5_reverse", "6_expire", "7_settle", "8_restore"]
 
 DROP = """
+DROP FUNCTION loyalty_restore;
+DROP FUNCTION loyalty_returnable;
+DROP FUNCTION loyalty_settle;
 DROP FUNCTION loyalty_expire;
 DROP FUNCTION loyalty_reverse;
 DROP FUNCTION loyalty_draw;

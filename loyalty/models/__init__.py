@@ -7,7 +7,8 @@ import.
 
 from loyalty.models.account import Account
 from loyalty.models.entry import Entry
+from loyalty.models.hold import Hold
 from loyalty.models.lot import Lot, LotUse
 from loyalty.models.rule import EarnRule
 
-__all__ = ["Account", "EarnRule", "Entry", "Lot", "LotUse"]
+__all__ = ["Account", "EarnRule", "Entry", "Hold", "Lot", "LotUse"]

@@ -90,6 +90,18 @@ class Entry(models.Model):
                 name="loyalty_entry_accrual_adds",
             ),
             models.CheckConstraint(
+                condition=~models.Q(kind=EntryKind.HOLD) | models.Q(points=-models.F("held"), held__gt=0),
+                name="loyalty_entry_hold_moves",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(kind=EntryKind.CAPTURE) | models.Q(points=0, held__lt=0),
+                name="loyalty_entry_capture_takes",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(kind=EntryKind.RELEASE) | models.Q(points=-models.F("held"), points__gt=0),
+                name="loyalty_entry_release_moves",
+            ),
+            models.CheckConstraint(
                 condition=~models.Q(kind=EntryKind.MATURATION) | models.Q(points=-models.F("pending"), points__gt=0),
                 name="loyalty_entry_maturation_moves",
             ),

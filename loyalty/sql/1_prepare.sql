@@ -4,15 +4,16 @@ CREATE TYPE loyalty_posting AS (
     seq integer,                  -- Order within the batch.
     account_id bigint,
     kind text,
-    points bigint,                -- Always positive here; the verb gives the sign.
+    points bigint,                -- Never negative here; the verb gives the sign.
     pending boolean,              -- Accruals only: points wait for the order to succeed.
     key text,
     digest bytea,
     effective_at timestamptz,
     available_at timestamptz,
     expires_at timestamptz,
+    deadline timestamptz,         -- Holds only: when the points go back by themselves.
     order_id bigint,
-    about_key text,               -- Key of the accrual that is matured or taken back.
+    about_key text,               -- Key of the entry that is matured, taken back, settled or undone.
     reference text,
     reason text,
     actor_id bigint,

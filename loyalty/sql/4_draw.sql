@@ -1,4 +1,4 @@
--- Points go out and must be there: burns, and adjustments downward. Lots are drawn first in, first out by expiry; lots
+-- Points go out and must be there: burns, holds, and adjustments downward. Lots are drawn first in, first out by expiry; lots
 -- whose validity has ended by now do not count, even if the night has not come round to expire them.
 --
 -- Postings of one account are laid end to end on a line of points, and so are its lots: where the two overlap, the
@@ -55,11 +55,17 @@ BEGIN
             account_id, kind, points, pending, held, balance_after, key, digest, effective_at, recorded_at,
             order_id, reference, reason, actor_id, trace
         )
-        SELECT account_id, kind, -points, 0, 0, balance - upto, key, digest, effective_at, recorded,
+        SELECT account_id, kind, -points, 0, CASE WHEN kind = 'hold' THEN points ELSE 0 END, balance - upto, key, digest, effective_at, recorded,
                order_id, reference, reason, actor_id, trace
           FROM moves
          ORDER BY seq
         RETURNING id, key
+    ), holds AS (
+        INSERT INTO loyalty_hold (account_id, entry_id, points, captured, released, deadline)
+        SELECT m.account_id, e.id, m.points, 0, 0, m.deadline
+          FROM moves AS m
+          JOIN entries AS e ON e.key = m.key
+         WHERE m.kind = 'hold'
     ), uses AS (
         INSERT INTO loyalty_lotuse (entry_id, lot_id, points)
         SELECT e.id, t.lot_id, t.points FROM takes AS t JOIN entries AS e ON e.key = t.key
@@ -70,8 +76,11 @@ BEGIN
          WHERE l.id = s.lot_id
     ), accounts AS (
         UPDATE loyalty_account AS a
-           SET balance = a.balance - s.points, version = a.version + 1
-          FROM (SELECT account_id, sum(points) AS points FROM moves GROUP BY account_id) AS s
+           SET balance = a.balance - s.points, held = a.held + s.held, version = a.version + 1
+          FROM (
+              SELECT account_id, sum(points) AS points, coalesce(sum(points) FILTER (WHERE kind = 'hold'), 0) AS held
+                FROM moves GROUP BY account_id
+          ) AS s
          WHERE a.member_id = s.account_id
     )
     SELECT m.seq, 'posted', e.id, -m.points, 0::bigint, (m.balance - m.upto)::bigint, NULL::bigint

@@ -18,8 +18,10 @@ from django.db import IntegrityError, connection, connections, transaction
 import loyalty
 from crm.models import Member
 from loyalty.audit import audit
-from loyalty.journal import InsufficientPoints, KeyConflict, Posting, burn, post
+from loyalty.journal import post
 from loyalty.models import Account, Entry
+from loyalty.movements import burn
+from loyalty.posting import InsufficientPoints, KeyConflict, Posting
 from tests.factories import MemberFactory
 from tests.loyalty.postings import balance, earned, left, returned, spent, write
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from crm.models import Member
 from loyalty.choices import EntryKind
-from loyalty.journal import Outcome, Posting, Verb, accrual, maturation, post, reversal
+from loyalty.journal import post
 from loyalty.models import Account, Entry, Lot
+from loyalty.posting import Outcome, Posting, Verb, accrual, maturation, reversal
 
 
 def earned(member: Member, points: int, *, key: str, at: datetime, expires_at: datetime | None = None) -> Posting:

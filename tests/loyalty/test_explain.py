@@ -14,7 +14,8 @@ from crm.models import Channel, Member
 from crm.orders import record
 from loyalty.api import StatementLine, burn, explain, headline, history
 from loyalty.choices import EntryKind
-from loyalty.journal import adjust, expire_due
+from loyalty.journal import expire_due
+from loyalty.movements import adjust
 from loyalty.rulebook import publish_rate
 from tests.cast import GivePoints
 

@@ -6,8 +6,10 @@ import pytest
 
 from crm.models import Member
 from loyalty.choices import EntryKind
-from loyalty.journal import InsufficientPoints, KeyConflict, Outcome, adjust, burn, expire_due
+from loyalty.journal import expire_due
 from loyalty.models import Account, Entry, Lot
+from loyalty.movements import adjust, burn
+from loyalty.posting import InsufficientPoints, KeyConflict, Outcome
 from tests.cast import NOON
 from tests.factories import MemberFactory, StaffFactory
 from tests.loyalty.postings import (

@@ -11,8 +11,8 @@ from django.db.utils import DatabaseError, IntegrityError
 from crm.models import Member
 from crm.models.stafflog import StaffAction
 from crm.stafflog import log_action
-from loyalty.journal import burn
 from loyalty.models import Account, EarnRule, Entry, Lot, LotUse
+from loyalty.movements import burn
 from loyalty.rulebook import publish_rate
 from tests.loyalty.postings import balance, earned, write
 from tests.loyalty.tampering import APPEND_ONLY, CHECK_VIOLATION, JOURNAL_ONLY, execute, refusal_of, without

@@ -8,8 +8,8 @@ import pytest
 
 from crm.api import OrderChange, OrderStatus
 from loyalty.choices import EntryKind
-from loyalty.journal import Posting, Verb
 from loyalty.order_plan import NOTHING_POSTED, PostedAccrual, PostedOrder, PostedRow, plan_order, posted_orders
+from loyalty.posting import Posting, Verb
 from loyalty.rules import BUILT_IN, Rate
 from loyalty.validity import validity_end
 from tests.cast import NOON

@@ -13,8 +13,9 @@ from crm.choices import OrderStatus, RefundStatus
 from crm.feeds.records import BuyerRecord, OrderRecord, RefundRecord
 from crm.models import Channel, Member
 from crm.orders import record
-from loyalty.journal import Verb, expire_due
+from loyalty.journal import expire_due
 from loyalty.models import Entry
+from loyalty.posting import Verb
 from loyalty.returns import ReturnsPosted, plan_return
 from loyalty.rules import BUILT_IN
 from tests.cast import NOON, GivePoints

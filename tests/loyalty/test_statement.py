@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 from crm.models import Channel, Member
 from loyalty.api import AccountSummary, burn, history, summary
 from loyalty.choices import EntryKind
-from loyalty.journal import accrual
+from loyalty.posting import accrual
 from tests.factories import OrderFactory
 from tests.loyalty.postings import earned, returned, ripe, waiting, write
 

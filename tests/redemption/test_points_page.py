@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from crm.models import Channel, Member
 from loyalty import api as loyalty
-from loyalty.journal import reversal
+from loyalty.posting import reversal
 from redemption.models import CouponPlan
 from tests.cast import SHANGHAI, GivePoints
 from tests.factories import OrderFactory, StaffFactory
