@@ -12,7 +12,7 @@ help: ## List the targets
 
 setup: .venv/runtime-installed ## Install what the shop needs into .venv, and nothing more
 
-run: .venv/runtime-installed ## Run the shop: PORT=8000, DEMO=0, HOST, DATABASE_URL … (docs/deploy.md)
+run: .venv/runtime-installed ## Run the shop: PORT=8000, BIND, DEMO=0, DATABASE_URL … (docs/deploy.md)
 	@$(PYTHON) -m config.supervisor
 
 test: .venv/development-installed ## Run the tests on a throwaway PostgreSQL: make test ARGS="tests/crm -k refund"

@@ -43,7 +43,7 @@ def check_beside_external_database() -> list[checks.CheckMessage]:
                 id="config.W002",
             )
         )
-    if locations.secret_key(settings.VAR_DIR) == settings.SECRET_KEY:
+    if locations.is_generated(settings.SECRET_KEY, settings.VAR_DIR):
         found.append(
             checks.Warning(
                 _(

@@ -45,6 +45,12 @@ def secret_key(var_dir: Path) -> str:
     return path.read_text()
 
 
+def is_generated(key: str, var_dir: Path) -> bool:
+    """Tell whether ``key`` is the one ``secret_key`` made; unlike that, this makes nothing."""
+    path = var_dir / "secret-key"
+    return path.exists() and path.read_text() == key
+
+
 def database(database_url: str, var_dir: Path, *, pool: bool) -> dict[str, Any]:
     """Return the ``DATABASES`` entry for ``database_url``, or for the embedded server when that is empty.
 

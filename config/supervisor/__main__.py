@@ -1,6 +1,6 @@
 """Run the whole shop: ``python -m config.supervisor``, which is what ``make run`` does after the installation.
 
-    PORT, HOST    where the web server listens (8000 on 127.0.0.1); PORT=0 takes any free port
+    PORT, BIND    where the web server listens (8000 on 127.0.0.1); PORT=0 takes any free port
     DEMO          on unless the settings name a deployment: the demo shop fills an empty database
     DATABASE_URL, BROKER_URL and the others    see docs/deploy.md; the servers they name are used, not started
 
@@ -65,7 +65,7 @@ def listening() -> Iterator[socket.socket]:
     """Give the socket the web server will accept from. To hold it from the start proves the port is free, and lets
     visitors wait while the web server is started again.
     """
-    host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "8000")
+    host, port = os.environ.get("BIND", "127.0.0.1"), os.environ.get("PORT", "8000")
     if not port.isdecimal() or int(port) > 65_535:
         raise Refused(f"PORT must be a number up to 65535, not “{port}”.")
     try:
@@ -74,7 +74,7 @@ def listening() -> Iterator[socket.socket]:
     except OSError as error:
         other = int(port) + 1 if int(port) < 65_535 else 8000
         raise Refused(
-            f"Port {port} on {host} cannot be used: {os.strerror(error.errno or 0)}. "
+            f"Port {port} on {host} cannot be used: {(error.strerror or str(error)).split(' (')[0]}. "
             f"Choose another one, for example: PORT={other} make run"
         ) from error
     with listener:

@@ -94,3 +94,9 @@ def test_a_port_that_is_none_is_told(var_dir: Path, port: str) -> None:
     status, output = run(var_dir, "-m", "config.supervisor", PORT=port)
     assert status == 1
     assert f"PORT must be a number up to 65535, not “{port}”." in output
+
+
+def test_an_address_that_is_not_of_this_machine_is_told(var_dir: Path) -> None:
+    status, output = run(var_dir, "-m", "config.supervisor", PORT="0", BIND="192.0.2.1")
+    assert status == 1
+    assert "Port 0 on 192.0.2.1 cannot be used: Cannot assign requested address. " in output
