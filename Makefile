@@ -18,12 +18,20 @@ run: .venv/runtime-installed ## Run the shop: PORT=8000, BIND, DEMO=0, DATABASE_
 test: .venv/development-installed ## Run the tests on a throwaway PostgreSQL: make test ARGS="tests/crm -k refund"
 	@$(PYTHON) -m pytest $(ARGS)
 
-lint: .venv/development-installed ## Check style, types, layers, templates and missing migrations
+lint: style types layers templates migrations ## Check style, types, layers, templates and missing migrations
+
+.PHONY: style types layers templates migrations
+style types layers templates migrations: .venv/development-installed
+style:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+types:
 	$(PYTHON) -m mypy .
+layers:
 	.venv/bin/lint-imports
+templates:
 	.venv/bin/djlint --quiet --lint templates
+migrations:
 	$(PYTHON) manage.py makemigrations --check --dry-run
 
 format: .venv/development-installed ## Format Python and sort imports
@@ -31,7 +39,7 @@ format: .venv/development-installed ## Format Python and sort imports
 	$(PYTHON) -m ruff format .
 
 messages: .venv/development-installed ## Collect and compile the translations (needs GNU gettext)
-	$(PYTHON) manage.py makemessages --locale zh_Hans --no-obsolete --add-location file --ignore .venv --ignore var
+	$(PYTHON) manage.py makemessages --locale zh_Hans --no-obsolete --add-location file --ignore .venv --ignore var --ignore tests
 	$(PYTHON) manage.py compilemessages --locale zh_Hans --ignore .venv --ignore var
 
 bench: .venv/development-installed ## Run the benchmarks: make bench ARGS=import_orders
