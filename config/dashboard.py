@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils import timezone
@@ -14,6 +15,11 @@ from loyalty import api as loyalty
 
 MONTHS = 12
 FLOW_SECONDS = 60  # The flow reads the journal, so it is kept for a minute, however many people look.
+
+
+def shop_name(request: HttpRequest) -> str:
+    """Return the shop's name, which stands below the title of every admin page."""
+    return str(settings.SHOP_NAME)
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +70,7 @@ def monthly_flow(at: datetime) -> list[loyalty.MonthFlow]:
     """Return the last twelve months, the current one last, without gaps."""
     today = at.astimezone(loyalty.programme_zone())
     months = [_first_of_month(today, -back) for back in reversed(range(MONTHS))]
-    found = cache.get_or_set(
+    found: Any = cache.get_or_set(
         f"dashboard:flow:{today:%Y-%m}",
         lambda: [(m.month, m.earned, m.spent) for m in loyalty.monthly_flow(months[0], _first_of_month(today, 1))],
         FLOW_SECONDS,

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -84,7 +83,7 @@ _PRIMARY = {
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("Pointkeeper"),
     "SITE_HEADER": _("Pointkeeper"),
-    "SITE_SUBHEADER": lambda request: settings.SHOP_NAME,
+    "SITE_SUBHEADER": "config.dashboard.shop_name",
     "SITE_URL": "/",
     "SITE_SYMBOL": "savings",
     "SHOW_HISTORY": False,

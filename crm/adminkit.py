@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.functional import Promise
@@ -70,6 +71,13 @@ def may(request: HttpRequest, permission: str) -> bool:
     """Whether the person behind the request has a permission, given as ``app.codename``."""
     user = request.user
     return user.is_active and user.has_perm(permission)
+
+
+def person(request: HttpRequest) -> int:
+    """Return the id of the person behind an admin request, who is always signed in."""
+    if request.user.pk is None:
+        raise PermissionDenied
+    return request.user.pk
 
 
 def masked_phone(phone: str) -> str:

@@ -6,7 +6,7 @@ are cells that were masked on the way out.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -127,17 +127,17 @@ class PersonalField(Field):
 
     def save(self, instance: Member, row: dict[str, Any], is_m2m: bool = False, **kwargs: Any) -> None:
         if "***" in _as_text(row[self.column_name]):
-            if instance.pk is None:
+            if not instance.pk:
                 raise ValueError(_("This value is masked. Only somebody who may see personal data exports it in full."))
             return
         super().save(instance, row, is_m2m, **kwargs)
 
 
 class FixedField(Field):
-    """What is set once: taken for new members, left alone for those we have."""
+    """What is set once: taken for new members when the cell says something, left alone for those we have."""
 
     def save(self, instance: Member, row: dict[str, Any], is_m2m: bool = False, **kwargs: Any) -> None:
-        if instance.pk is None:
+        if not instance.pk and _as_text(row[self.column_name]).strip():
             super().save(instance, row, is_m2m, **kwargs)
 
 
@@ -151,6 +151,13 @@ TITLES = {
     "note": gettext_lazy("Note"),
     "joined_at": gettext_lazy("Member since"),
     "identities": gettext_lazy("Platform identities"),
+}
+
+
+_MASKS: dict[str, Callable[[Any], str]] = {
+    "email": masked_email,
+    "phone": masked_phone,
+    "birthday": lambda _day: "****-**-**",
 }
 
 
@@ -198,8 +205,7 @@ class MemberResource(ModelResource):
             return guarded("\n".join(f"{row.channel.code}:{row.external_id}" for row in instance.identities.all()))
         if not self._full and isinstance(field, PersonalField):
             value = getattr(instance, name)
-            masks = {"email": masked_email, "phone": masked_phone}
-            return masks.get(name, lambda day: "****-**-**" if day else "")(value)
+            return _MASKS[name](value) if value else ""
         return super().export_field(field, instance, **kwargs)
 
     # --- in ---
@@ -254,22 +260,20 @@ class MemberResource(ModelResource):
 
     def import_instance(self, instance: Member, row: dict[str, Any], **kwargs: Any) -> None:
         new_keys = [key for key in self._row_keys(row) if key not in self._owners]
-        if instance.pk is None and not new_keys:
+        if not instance.pk and not new_keys:
             raise ValidationError({"identities": _("A new member needs an identity: channel:name.")})
         for key in new_keys:
             if self._named.setdefault(key, kwargs["row_number"]) != kwargs["row_number"]:
                 raise ValidationError({"identities": _("An earlier row of this file names the same identity.")})
-        if instance.pk is None:
+        if not instance.pk:
             instance.joined_at = self._at
         super().import_instance(instance, row, **kwargs)
-        if instance.joined_at is None:
-            instance.joined_at = self._at
         instance.new_identities = new_keys  # type: ignore[attr-defined]
 
     def skip_row(
         self, instance: Member, original: Member | None, row: dict[str, Any], import_validation_errors: Any = None
     ) -> bool:
-        if import_validation_errors or instance.pk is None or original is None:
+        if import_validation_errors or not instance.pk or original is None:
             return False
         return not instance.new_identities and all(  # type: ignore[attr-defined]
             getattr(instance, name) == getattr(original, name)

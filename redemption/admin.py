@@ -1,6 +1,5 @@
 """Admin pages of the store: coupon plans, issued coupons, and the desk where a coupon is taken."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -18,7 +17,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from crm.adminkit import EndlessAdmin, Panel, add_member_panel, may
+from crm.adminkit import EndlessAdmin, Panel, add_member_panel, may, person
 from redemption import desk
 from redemption.choices import Standing
 from redemption.codes import read_code
@@ -74,7 +73,8 @@ class CouponPlanAdmin(ModelAdmin):
     ordering = ("id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CouponPlan]:
-        return super().get_queryset(request).prefetch_related("denominations")
+        plans: QuerySet[CouponPlan] = super().get_queryset(request)
+        return plans.prefetch_related("denominations")
 
     @display(description=gettext_lazy("denominations"))
     def denominations_shown(self, plan: CouponPlan) -> str:
@@ -152,7 +152,7 @@ class CouponAdmin(EndlessAdmin):
         }
         now = timezone.now()
         if request.method == "POST":
-            result = desk.use(request.POST.get("code", ""), actor_id=request.user.pk, at=now)
+            result = desk.use(request.POST.get("code", ""), actor_id=person(request), at=now)
             context |= {"result": result, "coupon": result.coupon, "form": CodeForm()}
         else:
             form = CodeForm(request.GET or None)
@@ -188,7 +188,7 @@ class CodeForm(forms.Form):
 def _coupons(request: HttpRequest, member_id: int) -> dict[str, Any]:
     full = may(request, USE_COUPON)
     now = timezone.now()
-    coupons: Sequence[Coupon] = Coupon.objects.filter(member=member_id).select_related("plan").order_by("-pk")[:LATEST]
+    coupons = Coupon.objects.filter(member=member_id).select_related("plan").order_by("-pk")[:LATEST]
     rows = []
     for coupon in coupons:
         standing = coupon.standing(now)

@@ -22,7 +22,7 @@ class FilesField(forms.FileField):
 
     widget = _FilesInput
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+    def clean(self, data: Any, initial: Any = None) -> "list[UploadedFile[Any]]":
         chosen = data if isinstance(data, list | tuple) and data else [data or None]
         files = [super(FilesField, self).clean(file, initial) for file in chosen]
         if len(files) > MAX_FILES:
@@ -49,15 +49,15 @@ class UploadForm(forms.Form):
         help_text=_("For a file of your own with other columns, make an import profile first."),
         widget=UnfoldAdminSelectWidget,
     )
-    files = FilesField(label=_("Files"))
+    uploads = FilesField(label=_("Files"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Named here and not above, so that every form sees the shops and profiles of its own moment.
         self.fields["channel"].queryset = Channel.objects.all()  # type: ignore[attr-defined]
         self.fields["profile"].queryset = ImportProfile.objects.all()  # type: ignore[attr-defined]
-        self.fields["files"].widget.attrs["class"] = "pk-file"
-        self.fields["files"].help_text = _(
+        self.fields["uploads"].widget.attrs["class"] = "pk-file"
+        self.fields["uploads"].help_text = _(
             "Order lists, detail lists and refund lists, as CSV or XLSX, up to %(limit)s each. "
             "Nothing is written before you have seen and confirmed what is in them."
         ) % {"limit": filesizeformat(MAX_BYTES)}

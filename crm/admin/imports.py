@@ -10,6 +10,7 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -31,7 +32,7 @@ from crm.admin.import_page import (
     shown_problem,
     stored_problem,
 )
-from crm.adminkit import PERSONAL_DATA, EndlessAdmin, may
+from crm.adminkit import PERSONAL_DATA, EndlessAdmin, may, person
 from crm.imports import jobs
 from crm.imports.reports import RefusedRow, csv_lines
 from crm.models import Channel, ImportJob, ImportProblem
@@ -84,8 +85,9 @@ class ImportJobAdmin(EndlessAdmin):
         return super().has_view_permission(request, obj) or self.has_add_permission(request)
 
     def get_urls(self) -> list[URLPattern]:
-        def page(route: str, name: str, view: Callable[..., HttpResponse]) -> URLPattern:
-            return path(f"<int:job_id>/{route}", self.admin_site.admin_view(view), name=f"crm_importjob_{name}")
+        def page(route: str, name: str, view: Callable[..., HttpResponseBase]) -> URLPattern:
+            wrapped: Callable[..., HttpResponseBase] = self.admin_site.admin_view(view)
+            return path(f"<int:job_id>/{route}", wrapped, name=f"crm_importjob_{name}")
 
         return [
             page("progress/", "progress", self.progress_view),
@@ -115,12 +117,12 @@ class ImportJobAdmin(EndlessAdmin):
 
     def _upload(self, request: HttpRequest, form: UploadForm) -> HttpResponse:
         now = timezone.now()
-        uploads = form.cleaned_data["files"]
+        uploads = form.cleaned_data["uploads"]
         job = jobs.create(
             channel=form.cleaned_data["channel"],
             profile=form.cleaned_data["profile"],
             uploads=uploads,
-            actor_id=request.user.pk,
+            actor_id=person(request),
             at=now,
         )
         if sum(upload.size for upload in uploads) <= CHECK_AT_ONCE:
@@ -209,7 +211,7 @@ class ImportJobAdmin(EndlessAdmin):
             raise PermissionDenied
         self._job(request, job_id)
         try:
-            step(job_id, actor_id=request.user.pk, at=timezone.now())
+            step(job_id, actor_id=person(request), at=timezone.now())
         except jobs.WrongState:
             messages.warning(request, _("This step is no longer possible: the import has moved on in the meantime."))
         return HttpResponseRedirect(_url("change", job_id))
@@ -225,7 +227,7 @@ class ImportJobAdmin(EndlessAdmin):
         return job
 
     def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return {**self.admin_site.each_context(request), "title": title, "model_admin": self}
 
 

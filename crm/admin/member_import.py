@@ -17,7 +17,7 @@ from import_export.tmp_storages import CacheStorage
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from crm.adminkit import PERSONAL_DATA, may
+from crm.adminkit import PERSONAL_DATA, may, person
 from crm.models import Member
 from crm.resources import TITLES, MemberResource
 from crm.stafflog import log_action
@@ -83,7 +83,7 @@ class MemberImportExportMixin(ImportExportMixin):
         data = super().get_export_data(file_format, request, members, **kwargs)
         log_action(
             "members.export",
-            actor_id=request.user.pk,
+            actor_id=person(request),
             at=timezone.now(),
             reason=kwargs["export_form"].cleaned_data["reason"],
             members=len(members),
@@ -108,7 +108,7 @@ class MemberImportExportMixin(ImportExportMixin):
         result = super().process_dataset(dataset, form, request, **kwargs)
         log_action(
             "members.import",
-            actor_id=request.user.pk,
+            actor_id=person(request),
             at=timezone.now(),
             reason=form.cleaned_data["reason"],
             file=form.cleaned_data["original_file_name"],

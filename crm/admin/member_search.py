@@ -12,7 +12,7 @@ from crm.feeds.cells import read_email, read_phone
 from crm.models import Identity, Member
 
 
-class ILike(Lookup):  # type: ignore[type-arg]
+class ILike(Lookup):
     """PostgreSQL's ILIKE. Trigram indexes serve it, Chinese included; Django's own icontains compares in upper case,
     which they do not serve."""
 
@@ -36,7 +36,9 @@ def find_members(queryset: QuerySet[Member], term: str) -> QuerySet[Member]:
         return queryset
     part = f"%{connection.ops.prep_for_like_query(term)}%"
     found = Member.objects.filter(ILike(F("name"), part)).order_by().values("pk")
-    branches = [Identity.objects.filter(ILike(F("external_id"), part)).order_by().values("member_id")]
+    branches: list[QuerySet[Any, Any]] = [
+        Identity.objects.filter(ILike(F("external_id"), part)).order_by().values("member_id")
+    ]
     if email := read_email(term):
         branches.append(
             Member.objects.annotate(address=Lower("email"))

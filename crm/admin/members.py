@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from crm.admin import member_panels
 from crm.admin.member_import import MemberImportExportMixin
 from crm.admin.member_search import find_members
-from crm.adminkit import PERSONAL_DATA, Column, masked_email, masked_phone, may, member_columns
+from crm.adminkit import PERSONAL_DATA, Column, masked_email, masked_phone, may, member_columns, person
 from crm.adminkit import member_panels as panels_of
 from crm.feeds.cells import read_phone
 from crm.models import Member, Order
@@ -56,9 +56,9 @@ class MemberChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         members: list[Member] = list(self.result_list)
-        self.result_list = members
+        self.result_list: Any = members
         ids = [member.pk for member in members]
-        orders = {
+        orders: dict[int | None, Any] = {
             row["member_id"]: row
             for row in Order.objects.filter(member__in=ids)
             .order_by()
@@ -104,7 +104,8 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
         return MemberChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
-        return super().get_queryset(request).prefetch_related("identities__channel")
+        members: QuerySet[Member] = super().get_queryset(request)
+        return members.prefetch_related("identities__channel")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Member], search_term: str
@@ -171,7 +172,9 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
                 | {"data": panel.context(request, member_id)}
                 for panel in panels_of(request)
             ]
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "panels": panels})
+        context = {**(extra_context or {}), "panels": panels}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
 
     def save_model(self, request: HttpRequest, obj: Member, form: "forms.ModelForm[Member]", change: bool) -> None:
         now = timezone.now()
@@ -180,7 +183,7 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
         super().save_model(request, obj, form, change)
         if form.changed_data:
             log_action(
-                "member.change", actor_id=request.user.pk, at=now, member_id=obj.pk, fields=sorted(form.changed_data)
+                "member.change", actor_id=person(request), at=now, member_id=obj.pk, fields=sorted(form.changed_data)
             )
 
 

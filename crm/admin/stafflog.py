@@ -40,8 +40,8 @@ class ActionFilter(admin.SimpleListFilter):
     title = _("what")
     parameter_name = "action"
 
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, Promise]]:
-        return list(ACTIONS.items())
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [(action, str(label)) for action, label in ACTIONS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[StaffAction]) -> QuerySet[StaffAction]:
         return queryset.filter(action=self.value()) if self.value() else queryset

@@ -29,7 +29,7 @@ _PARTS = ("identity", "importfile", "importproblem", "orderline", "denomination"
 admin.site.unregister(Group)
 
 
-class PermissionsField(forms.ModelMultipleChoiceField):
+class PermissionsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     """Permissions by what they allow, in the language of the page. Django's own names are English sentences."""
 
     widget = UnfoldAdminCheckboxSelectMultiple
@@ -76,7 +76,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     """Only a superuser hands out powers: whoever may edit logins could otherwise make himself one."""
 
     form = UserChangeForm
@@ -100,7 +100,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
         kwargs.setdefault("widget", UnfoldAdminCheckboxSelectMultiple())
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[arg-type]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         if obj is not None and obj.is_superuser and not request.user.is_superuser:

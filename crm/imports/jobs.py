@@ -12,6 +12,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.core.serializers.json import DjangoJSONEncoder
@@ -49,7 +50,12 @@ class Overtaken(Exception):
 
 
 def create(
-    *, channel: Channel, profile: ImportProfile | None, uploads: Sequence[UploadedFile], actor_id: int, at: datetime
+    *,
+    channel: Channel,
+    profile: ImportProfile | None,
+    uploads: "Sequence[UploadedFile[Any]]",
+    actor_id: int,
+    at: datetime,
 ) -> ImportJob:
     """Keep uploaded files as a new job that waits to be checked. Without a profile their columns say what they are."""
     with transaction.atomic():
@@ -125,7 +131,7 @@ def discard(job_id: int, *, actor_id: int, at: datetime) -> None:
         job.save(update_fields=["state", "finished_at"])
         log_action("import.discard", actor_id=actor_id, at=at, job=job_id)
         for file in files:
-            transaction.on_commit(partial(file.file.storage.delete, file.file.name))
+            transaction.on_commit(partial(file.file.delete, save=False))
 
 
 def _queue(job_id: int, states: list[State], *, action: str, actor_id: int, at: datetime) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 
@@ -12,7 +13,7 @@ MAX_BYTES = 2 * 1024**3
 MAX_FILES = 20
 
 
-def store(job: ImportJob, upload: UploadedFile) -> ImportFile:
+def store(job: ImportJob, upload: "UploadedFile[Any]") -> ImportFile:
     """Keep an upload for a job. The folder is not served to anybody; the given name is only ever shown."""
     digest = hashlib.sha256()
     for chunk in upload.chunks():

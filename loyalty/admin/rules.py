@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
+from crm.adminkit import person
 from crm.api import log_action
 from loyalty.models import EarnRule
 from loyalty.rulebook import publish_rate
@@ -66,8 +67,8 @@ class EarnRuleAdmin(ModelAdmin):
             obj.points,
             effective_from=obj.effective_from,
             at=now,
-            actor_id=request.user.pk,
+            actor_id=person(request),
             reason=obj.reason,
         )
         obj.pk, obj.version = published.pk, published.version
-        log_action("rule.publish", actor_id=request.user.pk, at=now, reason=obj.reason, version=published.version)
+        log_action("rule.publish", actor_id=person(request), at=now, reason=obj.reason, version=published.version)

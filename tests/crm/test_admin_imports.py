@@ -41,7 +41,7 @@ def importer(grant: Grant, client: Client) -> User:
 
 def upload(client: Client, shop: Channel, *trades: Trade, name: str = "march.csv", follow: bool = True) -> HttpResponse:
     file = SimpleUploadedFile(name, order_list(trades).encode("gbk"))
-    data = {"channel": shop.pk, "profile": "", "files": [file]}
+    data = {"channel": shop.pk, "profile": "", "uploads": [file]}
     response: HttpResponse = client.post(reverse("admin:crm_importjob_add"), data, follow=follow)
     return response
 
@@ -126,7 +126,7 @@ def test_what_is_no_table_is_refused_with_a_reason_and_cannot_be_confirmed(
     importer: User, client: Client, shop: Channel
 ) -> None:
     picture = SimpleUploadedFile("orders.csv", b"\x89PNG\r\n\x1a\n" + bytes(64), content_type="text/csv")
-    data = {"channel": shop.pk, "files": [picture]}
+    data = {"channel": shop.pk, "uploads": [picture]}
     response = client.post(reverse("admin:crm_importjob_add"), data, follow=True)
     assert response.context["files"][0].unreadable
     assert not response.context["can_confirm"]
@@ -138,14 +138,14 @@ def test_several_files_are_one_import(importer: User, client: Client, shop: Chan
         SimpleUploadedFile("march.csv", order_list([LIN]).encode("gbk")),
         SimpleUploadedFile("april.csv", order_list([MEI]).encode("utf-8-sig")),
     ]
-    client.post(reverse("admin:crm_importjob_add"), {"channel": shop.pk, "files": files})
+    client.post(reverse("admin:crm_importjob_add"), {"channel": shop.pk, "uploads": files})
     encodings = ImportJob.objects.get().files.values_list("name", "encoding")
     assert list(encodings) == [("march.csv", "gb18030"), ("april.csv", "utf-8-sig")]
 
 
 def test_a_form_without_a_file_comes_back_with_a_complaint(importer: User, client: Client, shop: Channel) -> None:
     response = client.post(reverse("admin:crm_importjob_add"), {"channel": shop.pk})
-    assert response.context["form"].errors["files"]
+    assert response.context["form"].errors["uploads"]
 
 
 def test_a_file_that_is_too_large_is_refused(
@@ -153,14 +153,14 @@ def test_a_file_that_is_too_large_is_refused(
 ) -> None:
     monkeypatch.setattr("crm.admin.import_forms.MAX_BYTES", 10)
     response = upload(client, shop, LIN)
-    assert "march.csv" in str(response.context["form"].errors["files"])
+    assert "march.csv" in str(response.context["form"].errors["uploads"])
 
 
 def test_a_profile_reads_a_shops_own_columns(importer: User, client: Client, shop: Channel) -> None:
     columns = {"order_no": "Invoice", "buyer": "Customer", "placed_at": "Date", "paid": "Total"}
     profile = ImportProfile.objects.create(code="till", name="Till", settings={"columns": columns})
     file = SimpleUploadedFile("till.csv", b"Invoice,Customer,Date,Total\n7001,C-17,2026-03-01 10:00:00,45.00\n")
-    data = {"channel": shop.pk, "profile": profile.pk, "files": [file]}
+    data = {"channel": shop.pk, "profile": profile.pk, "uploads": [file]}
     response = client.post(reverse("admin:crm_importjob_add"), data, follow=True)
     assert response.context["files"][0].file.format == "csv"
 

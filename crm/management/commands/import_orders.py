@@ -101,7 +101,7 @@ class Command(BaseCommand):
             rejects = Path(f"rejected-{files[0].source.path.stem}.csv")
         try:
             with RefusedRowsFile(rejects) as refused, _undone() if dry_run else nullcontext():
-                if channel.pk is None:
+                if not channel.pk:
                     channel.save()
                 per_file = [self._run(file, at, refused) for file in files]
         except UnreadableFile as error:
