@@ -8,19 +8,21 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.sizes import Size
+
 SEED = 7
 UNTIL = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
 
 
-def run(folder: Path, rows: int) -> dict[str, float | int]:
-    """Import ``rows`` orders of a sixth as many members; ``ratio`` is the time of COPY over the time of the import."""
+def run(folder: Path, size: Size) -> dict[str, float | int]:
+    """Import orders of a sixth as many members; ``ratio`` is the time of COPY over the time of the import."""
     from config.demo.generator import write_orders
     from crm.imports.pipeline import Source, run_file
     from crm.models import Channel
     from loyalty.api import audit
 
     path = folder / "orders.csv"
-    write_orders(path, orders=rows, members=max(rows // 6, 1), seed=SEED, until=UNTIL)
+    write_orders(path, orders=size.rows, members=size.members, seed=SEED, until=UNTIL)
     channel = Channel.objects.create(code="bench", name="Benchmark")
 
     copied = _copy(path)
@@ -34,9 +36,10 @@ def run(folder: Path, rows: int) -> dict[str, float | int]:
     if not audit().ok:
         raise SystemExit("the ledger does not add up after the import")
     return {
-        "rows": rows,
+        "members": size.members,
+        "rows": size.rows,
         "ratio": round(copied / seconds, 4),
-        "per_second": round(rows / seconds),
+        "per_second": round(size.rows / seconds),
         "seconds": round(seconds, 2),
         "inspect_seconds": round(inspected, 2),
         "copy_seconds": round(copied, 3),
