@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from crm.models import User
 
@@ -22,7 +22,7 @@ _POWERS = ("is_superuser", "groups")
 _OUR_APPS = ("crm", "loyalty", "redemption")
 _VERBS = {"add": _("add"), "change": _("change"), "delete": _("delete"), "view": _("view")}
 # What nobody needs to be given: the pages refuse it to everybody, or go by the permission for what it belongs to.
-_READ_ONLY = ("account", "entry", "lot", "lotuse", "order", "refund", "product", "staffaction", "coupon")
+_READ_ONLY = ("account", "entry", "hold", "lot", "lotuse", "order", "refund", "product", "staffaction", "coupon")
 _PARTS = ("identity", "importfile", "importproblem", "orderline", "denomination", "permission")
 
 # Importing Django's own pages above has registered its group page; this theme's page takes its place.
@@ -32,7 +32,7 @@ admin.site.unregister(Group)
 class PermissionsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     """Permissions by what they allow, in the language of the page. Django's own names are English sentences."""
 
-    widget = UnfoldAdminCheckboxSelectMultiple
+    widget = UnfoldAdminCheckboxSelectMultipleWidget
 
     def label_from_instance(self, permission: Permission) -> str:
         verb, _underscore, _rest = permission.codename.partition("_")
@@ -99,7 +99,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
         return fields if request.user.is_superuser else (*fields, *_POWERS)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
-        kwargs.setdefault("widget", UnfoldAdminCheckboxSelectMultiple())
+        kwargs.setdefault("widget", UnfoldAdminCheckboxSelectMultipleWidget())
         return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[arg-type]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
