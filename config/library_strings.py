@@ -20,8 +20,14 @@ IMPORT_EXPORT = (
     gettext_noop("Value could not be parsed."),
 )
 
-# Django's catalogue calls a group of people a mere "set"; here it is a set of permissions that staff share.
+# Django's catalogue calls a group of people a mere "set", uses a word for signing out that now means closing an account,
+# and refuses a sign-in with Latin punctuation.
 DJANGO = (
     gettext_noop("group"),
     gettext_noop("groups"),
+    gettext_noop("Log out"),
+    gettext_noop(
+        "Please enter the correct %(username)s and password for a staff account. Note that both fields may be "
+        "case-sensitive."
+    ),
 )
