@@ -20,8 +20,8 @@ IMPORT_EXPORT = (
     gettext_noop("Value could not be parsed."),
 )
 
-# Django's catalogue calls a group of people a mere "set", uses a word for signing out that now means closing an account,
-# and refuses a sign-in with Latin punctuation.
+# Django's catalogue calls a group of people a mere "set", uses a word for signing out that now means closing an
+# account, and refuses a sign-in with Latin punctuation.
 DJANGO = (
     gettext_noop("group"),
     gettext_noop("groups"),
