@@ -5,9 +5,28 @@ from pathlib import Path
 from django.db import migrations
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
-FILES = ["1_prepare", "2_accrue", "3_mature", "4_draw", "5_reverse", "6_expire", "7_settle", "8_restore"]
+FILES = [
+    "1_prepare", "2_accrue", "3_mature", "4_draw", "5_reverse", "6_expire", "7_settle", "8_restore", "9_renew",
+    "10_night", "11_seal"]
 
 DROP = """
+DROP FUNCTION loyalty_mature_due;
+DROP FUNCTION loyalty_schedule;
+DROP FUNCTION loyalty_renew_by_purchases;
+DROP FUNCTION loyalty_renew;
+DROP FUNCTION loyalty_write_renewals;
+DROP TYPE loyalty_renewal;
+DROP FUNCTION loyalty_valid_until;
+DROP FUNCTION loyalty_fixed_day;
+DROP FUNCTION loyalty_policy;
+DROP TYPE loyalty_validity;
+DROP FUNCTION loyalty_write_close;
+DROP FUNCTION loyalty_seal_day;
+DROP FUNCTION loyalty_sealed_floor;
+DROP FUNCTION loyalty_close_digest;
+DROP FUNCTION loyalty_seals_digest;
+DROP FUNCTION loyalty_entry_digest;
+DROP FUNCTION loyalty_entry_text;
 DROP FUNCTION loyalty_restore;
 DROP FUNCTION loyalty_returnable;
 DROP FUNCTION loyalty_settle;

@@ -6,9 +6,24 @@ import.
 """
 
 from loyalty.models.account import Account
+from loyalty.models.close import DayClose, EntrySeal, LiabilityRate
 from loyalty.models.entry import Entry
 from loyalty.models.hold import Hold
 from loyalty.models.lot import Lot, LotUse
+from loyalty.models.policy import LotRenewal, PolicyApplication, ValidityPolicy
 from loyalty.models.rule import EarnRule
 
-__all__ = ["Account", "EarnRule", "Entry", "Hold", "Lot", "LotUse"]
+__all__ = [
+    "Account",
+    "DayClose",
+    "EarnRule",
+    "Entry",
+    "EntrySeal",
+    "Hold",
+    "LiabilityRate",
+    "Lot",
+    "LotRenewal",
+    "LotUse",
+    "PolicyApplication",
+    "ValidityPolicy",
+]

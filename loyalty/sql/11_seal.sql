@@ -1,0 +1,149 @@
+-- Closing a day: which entries belong to it, a seal for each, the chain over the seals and the figures (decision 0006).
+
+-- All of an entry as one text, from which each column can be told: free texts carry their length before them. Nothing
+-- here depends on the settings of a session. A new column of the journal belongs in here, with the first close after it.
+CREATE FUNCTION loyalty_entry_text(e loyalty_entry) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT concat_ws(
+               '|', e.id, e.account_id, e.kind, e.points, e.pending, e.held, e.balance_after, length(e.key), e.key,
+               encode(e.digest, 'hex'), extract(EPOCH FROM e.effective_at), extract(EPOCH FROM e.recorded_at),
+               coalesce(e.order_id, 0), coalesce(e.about_id, 0), coalesce(e.actor_id, 0),
+               length(e.reference), e.reference, length(e.reason), e.reason, e.trace
+           )
+$$;
+
+-- Half of a SHA-256 is kept for each entry: the day's digest, which is whole, covers it.
+CREATE FUNCTION loyalty_entry_digest(e loyalty_entry) RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT substring(sha256(convert_to(loyalty_entry_text(e), 'UTF8')) FROM 1 FOR 16)
+$$;
+
+-- The digest over a day's seals in the order of their entries, in blocks of 4096 ids so that no aggregate grows long.
+CREATE FUNCTION loyalty_seals_digest(of_close integer) RETURNS bytea
+LANGUAGE sql STABLE AS $$
+    SELECT sha256(coalesce(string_agg(b.digest, ''::bytea ORDER BY b.block), ''::bytea))
+      FROM (
+          SELECT s.entry_id >> 12 AS block,
+                 sha256(string_agg(int8send(s.entry_id) || s.digest, ''::bytea ORDER BY s.entry_id)) AS digest
+            FROM loyalty_entryseal AS s
+           WHERE s.close_id = of_close
+           GROUP BY s.entry_id >> 12
+      ) AS b
+$$;
+
+-- The day's own digest: the day before, the seals, and every figure of the row.
+CREATE FUNCTION loyalty_close_digest(c loyalty_dayclose) RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT sha256(c.previous_digest || c.seals_digest || convert_to(concat_ws(
+               '|', c.number, c.day - DATE '2000-01-01', extract(EPOCH FROM c.begins_at), extract(EPOCH FROM c.ends_at),
+               extract(EPOCH FROM c.closed_at), c.entries, c.late_entries,
+               c.opening, c.accrued, c.carried_over, c.matured, c.burned, c.expired, c.adjusted, c.reversed, c.undone,
+               c.set_aside, c.released, c.closing,
+               c.pending_opening, c.pending_accrued, c.pending_reversed, c.pending_closing,
+               c.held_opening, c.captured, c.held_closing,
+               c.debt, c.rate_version, c.cost_per_point, c.breakage, c.liability, c.sealed_to, c.horizon
+           ), 'UTF8'))
+$$;
+
+-- Up to which entry every one that exists has a seal. Ids are not committed in their order, so a day knows this of
+-- itself only under a condition: that all transactions have ended which might have been writing a lower id then.
+CREATE FUNCTION loyalty_sealed_floor() RETURNS bigint
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(max(c.sealed_to), 0)
+      FROM loyalty_dayclose AS c
+     WHERE c.horizon <= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+$$;
+
+-- Seal the entries that were recorded before the day's end and have no seal yet, ``most`` ids at a time, and add them up.
+CREATE FUNCTION loyalty_seal_day(
+    of_close integer, begins timestamptz, ends timestamptz, most bigint,
+    OUT entries bigint, OUT late_entries bigint,
+    OUT accrued bigint, OUT carried_over bigint, OUT matured bigint, OUT burned bigint, OUT expired bigint,
+    OUT adjusted bigint, OUT reversed bigint, OUT undone bigint, OUT set_aside bigint, OUT released bigint,
+    OUT pending_accrued bigint, OUT pending_reversed bigint, OUT captured bigint, OUT debt bigint
+) LANGUAGE plpgsql SET loyalty.journal = 'on' AS $$
+DECLARE
+    lowest bigint := loyalty_sealed_floor();
+    highest bigint;
+    start bigint;
+BEGIN
+    -- Materialized, or the planner would walk down from the newest entry through all days that come after.
+    WITH due AS MATERIALIZED (SELECT e.id FROM loyalty_entry AS e WHERE e.id > lowest AND e.recorded_at < ends)
+    SELECT max(id) INTO highest FROM due;
+
+    FOR start IN SELECT generate_series(lowest, highest, most) LOOP
+        INSERT INTO loyalty_entryseal (entry_id, close_id, digest)
+        SELECT e.id, of_close, loyalty_entry_digest(e)
+          FROM loyalty_entry AS e
+         WHERE e.id > start AND e.id <= start + most AND e.recorded_at < ends
+           AND NOT EXISTS (
+               SELECT FROM loyalty_entryseal AS s
+                WHERE s.entry_id = e.id AND s.entry_id > start AND s.entry_id <= start + most
+           )
+         ORDER BY e.id;
+    END LOOP;
+
+    SELECT count(*), count(*) FILTER (WHERE e.recorded_at < begins),
+           coalesce(sum(e.points) FILTER (WHERE e.kind = 'accrual'), 0),
+           coalesce(sum(e.points) FILTER (WHERE e.kind = 'opening'), 0),
+           coalesce(sum(e.points) FILTER (WHERE e.kind = 'maturation'), 0),
+           coalesce(-sum(e.points) FILTER (WHERE e.kind = 'burn'), 0),
+           coalesce(-sum(e.points) FILTER (WHERE e.kind = 'expiry'), 0),
+           coalesce(sum(e.points) FILTER (WHERE e.kind = 'adjustment'), 0),
+           coalesce(-sum(e.points) FILTER (WHERE e.kind = 'reversal' AND e.points < 0), 0),
+           coalesce(sum(e.points) FILTER (WHERE e.kind = 'reversal' AND e.points > 0), 0),
+           coalesce(sum(e.held) FILTER (WHERE e.kind = 'hold'), 0),
+           coalesce(sum(e.points) FILTER (WHERE e.kind = 'release'), 0),
+           coalesce(sum(e.pending) FILTER (WHERE e.pending > 0), 0),
+           coalesce(-sum(e.pending) FILTER (WHERE e.kind = 'reversal'), 0),
+           coalesce(-sum(e.held) FILTER (WHERE e.kind = 'capture'), 0)
+      INTO entries, late_entries, accrued, carried_over, matured, burned, expired, adjusted, reversed, undone,
+           set_aside, released, pending_accrued, pending_reversed, captured
+      FROM loyalty_entryseal AS s
+      JOIN loyalty_entry AS e ON e.id = s.entry_id
+     WHERE s.close_id = of_close;
+
+    -- What members owed after their last sealed entry. Few were ever below zero, and those have an index.
+    SELECT coalesce(-sum(last.balance_after), 0)
+      INTO debt
+      FROM (SELECT DISTINCT account_id FROM loyalty_entry WHERE balance_after < 0) AS a
+     CROSS JOIN LATERAL (
+         SELECT e.balance_after
+           FROM loyalty_entry AS e
+           JOIN loyalty_entryseal AS s ON s.entry_id = e.id
+          WHERE e.account_id = a.account_id
+          ORDER BY e.id DESC
+          LIMIT 1
+     ) AS last
+     WHERE last.balance_after < 0;
+END
+$$;
+
+-- Write the row of a day whose entries are sealed, and chain it to the day before.
+CREATE FUNCTION loyalty_write_close(figures jsonb) RETURNS void
+LANGUAGE plpgsql SET loyalty.journal = 'on' AS $$
+DECLARE
+    c loyalty_dayclose := jsonb_populate_record(NULL::loyalty_dayclose, figures);
+BEGIN
+    c.previous_digest := coalesce((SELECT p.digest FROM loyalty_dayclose AS p WHERE p.number = c.number - 1), ''::bytea);
+    c.seals_digest := loyalty_seals_digest(c.number);
+    -- One statement, for both must be of one snapshot: whoever holds an id up to ``sealed_to`` and is not visible in it
+    -- has a transaction number below ``horizon``.
+    SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+           coalesce(
+               (
+                   SELECT e.id - 1
+                     FROM loyalty_entry AS e
+                    WHERE e.id > loyalty_sealed_floor()
+                      AND NOT EXISTS (SELECT FROM loyalty_entryseal AS s WHERE s.entry_id = e.id)
+                    ORDER BY e.id
+                    LIMIT 1
+               ),
+               (SELECT max(e.id) FROM loyalty_entry AS e),
+               0
+           )
+      INTO c.horizon, c.sealed_to;
+    c.digest := loyalty_close_digest(c);
+    INSERT INTO loyalty_dayclose SELECT c.*;
+END
+$$;
