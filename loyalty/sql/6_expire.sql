@@ -22,7 +22,13 @@ BEGIN
 
     WITH moves AS (
         SELECT l.id AS lot_id, l.account_id, l.entry_id, l.remaining, l.expires_at,
-               'lot:' || l.id || ':expiry:' || to_char(l.expires_at AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MI') AS key,
+               -- A lot that got points back after its end, without a new validity, expires a second time.
+               'lot:' || l.id || ':expiry:' || to_char(l.expires_at AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MI') || (
+                   SELECT CASE WHEN count(*) > 0 THEN ':' || count(*) + 1 ELSE '' END
+                     FROM loyalty_lotuse AS u
+                     JOIN loyalty_entry AS x ON x.id = u.entry_id AND x.kind = 'expiry'
+                    WHERE u.lot_id = l.id
+               ) AS key,
                a.balance - sum(l.remaining)
                    OVER (PARTITION BY l.account_id ORDER BY l.expires_at, l.id) AS balance_after
           FROM loyalty_lot AS l

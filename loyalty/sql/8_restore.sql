@@ -1,10 +1,11 @@
 -- How many points of a drawing entry can still be given back: of a hold, what is neither spent nor released (by release),
--- or what was spent and not undone yet (by reversal); of a burn or a deduction, what was not undone yet.
+-- or what was spent and not undone yet (by reversal); of a burn or a deduction, what was not undone yet. Nothing of what
+-- did not spend: a reversal may have left a debt where it drew on no lot.
 CREATE FUNCTION loyalty_returnable(drawing_entry bigint, by_kind text) RETURNS bigint
 LANGUAGE sql STABLE AS $$
     SELECT CASE
                WHEN e.kind = 'hold' AND by_kind = 'release' THEN h.points - h.captured - h.released
-               WHEN by_kind = 'release' OR e.points >= 0 THEN 0
+               WHEN by_kind = 'release' OR e.points >= 0 OR e.kind NOT IN ('hold', 'burn', 'adjustment') THEN 0
                ELSE coalesce(h.captured, -e.points) - coalesce((
                         SELECT sum(r.points) FROM loyalty_entry AS r WHERE r.about_id = e.id AND r.kind = 'reversal'
                     ), 0)

@@ -180,6 +180,24 @@ def test_without_such_a_policy_the_night_takes_it(xiaolu: Member, at: datetime) 
     assert balance(xiaolu) == 180
 
 
+def test_what_comes_back_to_a_lot_that_expired_before_expires_a_second_time(xiaolu: Member, at: datetime) -> None:
+    burn(xiaolu.pk, 20, key="burn", at=at)
+    expire_due(APRIL)
+    undo(xiaolu.pk, "burn", key="undo", at=APRIL, revive_until=None)
+
+    assert expire_due(APRIL).points == 20
+    expiries = Entry.objects.filter(kind="expiry").order_by("id").values_list("key", flat=True)
+    assert [key.partition(":expiry:")[2] for key in expiries] == ["20260409T0400", "20260409T0400:2"]
+
+
+@pytest.mark.parametrize("entry", ["taken back", "april"])
+def test_only_what_was_spent_can_be_undone(xiaolu: Member, at: datetime, entry: str) -> None:
+    write(returned(xiaolu, 1000, key="taken back", at=at), at=at)
+
+    with pytest.raises(NothingOpen):
+        undo(xiaolu.pk, entry, key="undo", at=at, revive_until=None)
+
+
 def test_what_comes_back_settles_a_debt_first(xiaolu: Member, at: datetime) -> None:
     burn(xiaolu.pk, 200, key="coupon", at=at)
     write(returned(xiaolu, 80, key="closed", about_key="year", at=at), at=at)
