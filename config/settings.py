@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from environs import Env
 
 from config.embedded import locations
-from config.unfold import UNFOLD as UNFOLD
+from config.unfold import UNFOLD
 
 env = Env()
 

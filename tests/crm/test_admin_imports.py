@@ -2,17 +2,17 @@
 
 import csv
 import io
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from crm.admin import imports as pages
 from crm.models import Channel, ImportJob, ImportProfile, Order, User
@@ -39,15 +39,15 @@ def importer(grant: Grant, client: Client) -> User:
     return user
 
 
-def upload(client: Client, shop: Channel, *trades: Trade, name: str = "march.csv", follow: bool = True) -> HttpResponse:
+def upload(client: Client, shop: Channel, *trades: Trade, name: str = "march.csv", follow: bool = True) -> Any:
     file = SimpleUploadedFile(name, order_list(trades).encode("gbk"))
     data = {"channel": shop.pk, "profile": "", "uploads": [file]}
-    response: HttpResponse = client.post(reverse("admin:crm_importjob_add"), data, follow=follow)
+    response: Any = client.post(reverse("admin:crm_importjob_add"), data, follow=follow)
     return response
 
 
-def step(client: Client, job: ImportJob, name: str) -> HttpResponse:
-    response: HttpResponse = client.post(reverse(f"admin:crm_importjob_{name}", args=[job.pk]), follow=True)
+def step(client: Client, job: ImportJob, name: str) -> Any:
+    response: Any = client.post(reverse(f"admin:crm_importjob_{name}", args=[job.pk]), follow=True)
     return response
 
 
@@ -55,7 +55,7 @@ def page(client: Client, job: ImportJob) -> str:
     return client.get(reverse("admin:crm_importjob_change", args=[job.pk])).content.decode()
 
 
-Commits = Callable[..., object]
+Commits = DjangoCaptureOnCommitCallbacks
 
 
 def test_an_upload_shows_what_is_in_the_file_before_anything_is_written(
@@ -224,7 +224,7 @@ class TestRefusedRows:
         assert len(client.get(url, {"p": 2}).context["refused"]["rows"]) == 10
 
     def test_they_are_downloaded_as_csv_that_is_safe_to_open(self, job: ImportJob, client: Client) -> None:
-        response = client.get(reverse("admin:crm_importjob_refused", args=[job.pk]))
+        response: Any = client.get(reverse("admin:crm_importjob_refused", args=[job.pk]))
         content = b"".join(response.streaming_content).decode("utf-8-sig")
         rows = list(csv.reader(io.StringIO(content)))
         assert len(rows) == 61
@@ -244,12 +244,12 @@ class TestProgress:
         job.files.update(rows=1000, counts={"rows": 250, "seconds": 0.5})
         return job
 
-    def fragment(self, client: Client, job: ImportJob) -> HttpResponse:
-        response: HttpResponse = client.get(reverse("admin:crm_importjob_progress", args=[job.pk]))
+    def fragment(self, client: Client, job: ImportJob) -> Any:
+        response: Any = client.get(reverse("admin:crm_importjob_progress", args=[job.pk]))
         return response
 
     def test_it_says_how_far_it_is_how_fast_and_how_long_it_will_take(self, job: ImportJob, client: Client) -> None:
-        progress = self.fragment(client, job).context["progress"]  # type: ignore[attr-defined]
+        progress = self.fragment(client, job).context["progress"]
         assert (progress.percent, progress.rate, progress.remaining) == (25, 500, 2)
 
     def test_the_page_asks_again_every_second_and_without_scripts_offers_to(
@@ -303,7 +303,7 @@ class TestPermissions:
     @pytest.mark.parametrize("name", ["change", "progress", "refused", "confirm"])
     def test_strangers_are_sent_to_the_login(self, name: str, job: ImportJob, client: Client) -> None:
         client.logout()
-        assert not get_user(client).is_authenticated  # type: ignore[arg-type]
+        assert not get_user(client).is_authenticated
         response = client.get(reverse(f"admin:crm_importjob_{name}", args=[job.pk]))
         assert response.status_code == 302
         assert "/admin/login/" in response["Location"]

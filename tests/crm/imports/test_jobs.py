@@ -9,8 +9,9 @@ import psycopg
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, connection
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from crm import tasks
+from crm import orders, tasks
 from crm.imports import jobs, pipeline
 from crm.imports.counts import Counts
 from crm.imports.locks import job_lock, locked_jobs
@@ -122,7 +123,7 @@ def test_confirmation_sends_the_job_to_a_worker_after_the_commit(
     owner: User,
     at: datetime,
     dispatched: list[int],
-    django_capture_on_commit_callbacks: Callable[..., object],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         jobs.confirm(ready.pk, actor_id=owner.pk, at=at)
@@ -137,7 +138,7 @@ def test_a_second_confirmation_is_refused(queued: ImportJob, owner: User, at: da
 
 def test_a_broker_that_is_away_does_not_lose_the_confirmation(
     ready: ImportJob, owner: User, at: datetime, monkeypatch: pytest.MonkeyPatch,
-    django_capture_on_commit_callbacks: Callable[..., object],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:  # fmt: skip
     def away(job_id: int) -> None:
         raise tasks.run_import.OperationalError
@@ -175,10 +176,10 @@ class Killed(BaseException):
 
 def kill_after(batches: int, monkeypatch: pytest.MonkeyPatch, error: BaseException | None = None) -> None:
     """Let the worker die while it records the batch after so many."""
-    whole, done = pipeline.record, count()
+    whole, done = orders.record, count()
 
     def record(*args: object, **kwargs: object) -> object:
-        report = whole(*args, **kwargs)  # type: ignore[arg-type]
+        report = whole(*args, **kwargs)
         if next(done) == batches:
             raise error or Killed
         return report
@@ -272,7 +273,7 @@ def test_the_lock_is_free_after_the_run(queued: ImportJob) -> None:
 def test_a_batch_that_another_worker_recorded_is_not_recorded_twice(
     queued: ImportJob, small_batches: None, clock: Callable[[], datetime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = pipeline.record
+    whole = orders.record
 
     def record(*args: object, **kwargs: object) -> object:
         # The other worker has moved the file on between our reading its position and our committing the batch.
@@ -331,14 +332,14 @@ def test_a_database_that_goes_away_leaves_the_job_to_be_taken_up(
 
 def test_a_file_that_vanished_fails_the_job(queued: ImportJob, clock: Callable[[], datetime]) -> None:
     file = queued.files.get()
-    file.file.storage.delete(file.file.name)
+    file.file.storage.delete(str(file.file.name))
     jobs.run(queued.pk, clock=clock)
     queued.refresh_from_db()
     assert (queued.state, queued.error) == (State.FAILED, jobs.FILE_CHANGED)
 
 
 def test_a_discarded_job_removes_its_file(
-    ready: ImportJob, owner: User, at: datetime, django_capture_on_commit_callbacks: Callable[..., object]
+    ready: ImportJob, owner: User, at: datetime, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     path = Path(ready.files.get().file.path)
     with django_capture_on_commit_callbacks(execute=True):
