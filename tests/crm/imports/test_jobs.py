@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -178,7 +179,7 @@ def kill_after(batches: int, monkeypatch: pytest.MonkeyPatch, error: BaseExcepti
     """Let the worker die while it records the batch after so many."""
     whole, done = orders.record, count()
 
-    def record(*args: object, **kwargs: object) -> object:
+    def record(*args: Any, **kwargs: Any) -> object:
         report = whole(*args, **kwargs)
         if next(done) == batches:
             raise error or Killed
