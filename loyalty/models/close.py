@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from loyalty.models.guards import append_only, journal_only
 
@@ -56,7 +57,7 @@ class DayClose(models.Model):
     day = models.DateField(_("day"), unique=True)
     begins_at = models.DateTimeField(_("begins"))
     ends_at = models.DateTimeField(_("ends"))
-    closed_at = models.DateTimeField(_("closed"))
+    closed_at = models.DateTimeField(pgettext_lazy("of a day", "closed"))
     entries = models.BigIntegerField(_("entries"))
     late_entries = models.BigIntegerField(_("late entries"))
 
