@@ -1,24 +1,30 @@
 """From changed orders to the journal, inside the transaction that changed them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import connection
 
 from crm.api import OrderChange, OrderChanges
-from loyalty.choices import EntryKind
-from loyalty.journal import post
+from loyalty.choices import EntryKind, ValidityKind
+from loyalty.journal import lock_accounts, post
 from loyalty.order_plan import (
     NOTHING_POSTED,
     PostedOrder,
     PostedRow,
     plan_order,
+    plan_renewals,
+    plan_ripening,
     posted_orders,
 )
-from loyalty.posting import Outcome, Posting, Verb
+from loyalty.policies import published_policies
+from loyalty.posting import Outcome, Posting, Renewal, Ripening, Verb
+from loyalty.renewals import renew, renew_by_purchases, schedule
 from loyalty.returns import plan_returns
 from loyalty.rulebook import published_rates
 from loyalty.rules import Rate, rate_at
+from loyalty.validity import BUILT_IN, Policy, policy_at
 
 # A batch becomes one database call a verb. Within one order points are given before they are taken back, and taken back
 # before the rest becomes available; between orders the sequence does not matter.
@@ -28,7 +34,8 @@ _SEQUENCE = {Verb.ACCRUE: 0, Verb.REVERSE: 1, Verb.MATURE: 2}
 # Plain SQL with an array: the ORM would spell out some thousand placeholders, which costs more than the query.
 _POSTED = """
 SELECT e.order_id, e.id, e.kind, e.key, e.points + e.pending, e.pending > 0, e.about_id,
-       e.trace -> 'rule' ->> 'version', e.trace -> 'rule' ->> 'per', e.trace -> 'rule' ->> 'points'
+       e.trace -> 'rule' ->> 'version', e.trace -> 'rule' ->> 'per', e.trace -> 'rule' ->> 'points',
+       coalesce((e.trace ->> 'policy')::integer, 0)
   FROM loyalty_entry AS e WHERE e.order_id = ANY (%s) ORDER BY e.id
 """
 
@@ -39,24 +46,46 @@ def on_orders(changes: OrderChanges, at: datetime) -> Mapping[str, int]:
     Returns how many points became available (``points_accrued``), wait for their order (``points_pending``) and were
     taken back (``points_reversed``).
     """
-    rates = published_rates()
-    postings = _order_postings(changes.orders, rates, at)
-    effects = _write(postings, at)
+    rates, policies = published_rates(), published_policies()
+    plan = _plan(changes.orders, rates, policies, at)
+    if plan.ripenings:
+        # The journal locks the accounts of its postings in ascending order; those of others must not come after them.
+        lock_accounts(plan.postings, also=[ripening.account_id for ripening in plan.ripenings])
+    effects = _write(plan.postings, policies, at)
+    schedule(plan.ripenings)
+    renew(plan.renewals, at=at)
     if changes.returns:
         # The cap on returns without an order looks at what the orders of this very batch have earned.
-        for name, value in _write(plan_returns(changes.returns, rates, at), at).items():
+        for name, value in _write(plan_returns(changes.returns, rates, at, policies), policies, at).items():
             effects[name] += value
     return effects
 
 
-def _order_postings(orders: Sequence[OrderChange], rates: Sequence[Rate], at: datetime) -> list[Posting]:
-    posted = _posted([change.order_id for change in orders])
-    postings: list[Posting] = []
+@dataclass
+class _Plan:
+    """What a batch of orders still has to change."""
+
+    postings: list[Posting] = field(default_factory=list)
+    ripenings: list[Ripening] = field(default_factory=list)
+    renewals: list[Renewal] = field(default_factory=list)
+
+
+def _plan(orders: Sequence[OrderChange], rates: Sequence[Rate], policies: Sequence[Policy], at: datetime) -> _Plan:
+    journal = _posted([change.order_id for change in orders])
+    versions = {policy.version: policy for policy in (*policies, BUILT_IN)}
+    plan = _Plan()
     for change in orders:
-        rate = rate_at(rates, change.paid_at or change.placed_at or at)
-        postings += plan_order(change, posted.get(change.order_id, NOTHING_POSTED), rate, at)
-    postings.sort(key=lambda posting: _SEQUENCE[posting.verb])
-    return postings
+        paid_at = change.paid_at or change.placed_at or at
+        rate = rate_at(rates, paid_at)
+        posted = journal.get(change.order_id, NOTHING_POSTED)
+        # What an order was promised when its points were accrued holds, whatever has been published since.
+        policy = versions[posted.accruals[0].policy_version] if posted.accruals else policy_at(policies, paid_at)
+        postings = plan_order(change, posted, rate, at, policy)
+        plan.postings += postings
+        plan.ripenings += plan_ripening(change, posted, policy)
+        plan.renewals += plan_renewals(change, posted, postings, rate, at, policy)
+    plan.postings.sort(key=lambda posting: _SEQUENCE[posting.verb])
+    return plan
 
 
 def _posted(order_ids: list[int]) -> dict[int, PostedOrder]:
@@ -65,8 +94,18 @@ def _posted(order_ids: list[int]) -> dict[int, PostedOrder]:
         return posted_orders([PostedRow(*row) for row in cursor.fetchall()])
 
 
-def _write(postings: list[Posting], at: datetime) -> dict[str, int]:
+def _write(postings: list[Posting], policies: Sequence[Policy], at: datetime) -> dict[str, int]:
     outcomes = post(postings, at=at) if postings else []
+    renewing = {policy.version for policy in policies if policy.kind is ValidityKind.ACCOUNT_RENEWAL}
+    if renewing:
+        renew_by_purchases(
+            {
+                posting.account_id
+                for posting, outcome in zip(postings, outcomes, strict=True)
+                if outcome.points > 0 and posting.trace.get("policy") in renewing
+            },
+            at=at,
+        )
     return _effects(postings, outcomes)
 
 

@@ -18,3 +18,30 @@ class EntryKind(models.TextChoices):
     EXPIRY = "expiry", pgettext_lazy("journal entry", "Expired")
     ADJUSTMENT = "adjustment", _("Adjusted by the shop")
     REVERSAL = "reversal", _("Taken back")
+
+
+class ValidityKind(models.TextChoices):
+    """How the end of points' validity is found."""
+
+    PER_LOT_DAYS = "per_lot_days", _("A number of days from each accrual")
+    PER_LOT_MONTHS = "per_lot_months", _("A number of months from each accrual")
+    ACCOUNT_RENEWAL = "account_renewal", _("A number of months from the member's last purchase")
+    YEAR_END = "year_end", _("A fixed day of the year")
+    NEVER = "never", _("No end")
+
+
+class ExistingPoints(models.TextChoices):
+    """What a new validity policy does to points that members have already."""
+
+    NEW_POINTS_ONLY = "new_points_only", _("Keep what was promised: the policy counts for new points only")
+    LENGTHEN_EXISTING = "lengthen_existing", _("Lengthen existing points where the policy is better for the member")
+    APPLY_TO_ALL = "apply_to_all", _("Apply it to all points, also where that shortens what was promised")
+
+
+class RenewalReason(models.TextChoices):
+    """Why the validity of a lot changed after it had been promised."""
+
+    PURCHASE = "purchase", _("A purchase renewed the whole account")
+    PARTIAL_RETURN = "partial_return", _("A part of the order was returned")
+    REVIVAL = "revival", _("Points came back after their validity had ended")
+    POLICY = "policy", _("The validity policy was changed")

@@ -8,7 +8,7 @@ A batch is all or nothing: a refusal raises and leaves nothing behind.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -30,7 +30,7 @@ def post(postings: Sequence[Posting], *, at: datetime) -> list[Outcome]:
     written: dict[str, Outcome] = {}
     with transaction.atomic():
         if len(runs) > 1:
-            _lock_accounts(unique)
+            lock_accounts(unique)
         for verb, run in runs:
             written.update(_call(verb, run, at))
     return [written[posting.key] for posting in postings]
@@ -61,10 +61,13 @@ def expire_due(at: datetime, *, accounts_per_chunk: int = 10_000) -> Expired:
     return Expired(lots=lots, points=points)
 
 
-def _lock_accounts(postings: Sequence[Posting]) -> None:
-    """Lock the accounts of all runs at once. Each run locks its own in ascending order, but the second run of one batch
-    may want an account that the first run of another holds, and the other way round."""
-    everybody = sorted({posting.account_id for posting in postings})
+def lock_accounts(postings: Sequence[Posting], also: Iterable[int] = ()) -> None:
+    """Lock the accounts of all postings at once, and ``also`` those of other members.
+
+    Each run locks its own in ascending order, but the second run of one batch may want an account that the first run of
+    another holds, and the other way round.
+    """
+    everybody = sorted({posting.account_id for posting in postings}.union(also))
     newcomers = sorted({p.account_id for p in postings if p.verb in OPENING_VERBS})
     with connection.cursor() as cursor:
         cursor.execute("SELECT loyalty_lock(%s::bigint[], %s::bigint[])", [everybody, newcomers])

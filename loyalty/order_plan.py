@@ -4,7 +4,9 @@ The order says what should be there, the journal says what is there, and the pla
 repeated and shuffled imports end with the same points: nothing depends on how many steps led to where the order is.
 
 - What the buyer paid earns points: pending from payment on, available once the order is completed.
+- An order has succeeded when its receipt was confirmed, or a number of days after shipping, whichever comes first.
 - What went back earns nothing: the points of the part that went back are taken back, under the rule that gave them.
+  What stays begins its validity anew.
 - A closed order keeps nothing.
 """
 
@@ -15,10 +17,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from crm.api import OrderChange, OrderStatus
-from loyalty.choices import EntryKind
-from loyalty.posting import Posting, accrual, maturation, reversal
+from loyalty.choices import EntryKind, RenewalReason
+from loyalty.posting import Posting, Renewal, Ripening, accrual, maturation, reversal
 from loyalty.rules import Rate
-from loyalty.validity import validity_end
+from loyalty.validity import BUILT_IN, Policy, succeeds_at, valid_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class PostedAccrual:
     waiting: bool
     rate: Rate
     reversals: int = 0
+    policy_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +54,24 @@ class PostedOrder:
 
 NOTHING_POSTED = PostedOrder()
 
+_ALIVE = (OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.COMPLETED)
 
-def plan_order(change: OrderChange, posted: PostedOrder, rate_of_the_day: Rate, at: datetime) -> list[Posting]:
-    """The postings that bring the journal to where the order says it should be; none when it is there already."""
+
+def plan_order(
+    change: OrderChange, posted: PostedOrder, rate_of_the_day: Rate, at: datetime, policy: Policy = BUILT_IN
+) -> list[Posting]:
+    """The postings that bring the journal to where the order says it should be; none when it is there already.
+
+    ``policy`` says how long the points are valid: the one that was in force when the order was paid.
+    """
     if change.member_id is None:
         return []
     rate = posted.accruals[0].rate if posted.accruals else rate_of_the_day
-    alive = change.status in (
-        OrderStatus.PAID,
-        OrderStatus.SHIPPED,
-        OrderStatus.COMPLETED,
-    )
+    alive = change.status in _ALIVE
     due_gross = rate.award(change.paid) if alive else posted.earned
     due_net = rate.award(change.paid - change.refunded) if alive else 0
 
-    writer = _Writer(change, change.member_id, rate, posted, at)
+    writer = _Writer(change, change.member_id, rate, policy, posted, at)
     more = max(due_gross - posted.earned, 0)
     if more:
         writer.accrue(more, award=due_gross, earning=change.paid)
@@ -79,18 +85,71 @@ def plan_order(change: OrderChange, posted: PostedOrder, rate_of_the_day: Rate, 
     return writer.postings
 
 
+def plan_ripening(change: OrderChange, posted: PostedOrder, policy: Policy) -> list[Ripening]:
+    """When the order's points that wait become available even if nobody confirms the receipt."""
+    ripe_at = succeeds_at(policy, change.shipped_at)
+    if change.member_id is None or ripe_at is None or change.status not in (OrderStatus.PAID, OrderStatus.SHIPPED):
+        return []
+    return [
+        Ripening(change.member_id, given.key, ripe_at)
+        for given in posted.accruals
+        if given.waiting and given.points > given.reversed
+    ]
+
+
+def plan_renewals(
+    change: OrderChange,
+    posted: PostedOrder,
+    planned: Sequence[Posting],
+    rate_of_the_day: Rate,
+    at: datetime,
+    policy: Policy = BUILT_IN,
+) -> list[Renewal]:
+    """What a partial return does to the validity of the points that the order keeps: their period begins anew.
+
+    ``planned`` is what ``plan_order`` has for the order; where nothing is to be posted, nothing was returned. A whole
+    return leaves nothing to renew, and a corrected amount is no return. Points that still wait have no period yet: the
+    journal leaves them alone. The platforms' reports rarely say when money went back, so that the period begins when it
+    was reported.
+    """
+    if not (planned and policy.partial_return_renews and change.status in _ALIVE):
+        return []
+    rate = posted.accruals[0].rate if posted.accruals else rate_of_the_day
+    if not 0 < rate.award(change.paid - change.refunded) < rate.award(change.paid):
+        return []
+    new = [posting.key for posting in planned if posting.kind is EntryKind.ACCRUAL]
+    return [
+        Renewal(
+            planned[0].account_id, f"{key}:renewal:{change.refunded}", valid_until(policy, at), at,
+            RenewalReason.PARTIAL_RETURN, policy.version, about_key=key,
+        )
+        for key in [*(given.key for given in posted.accruals), *new]
+    ]  # fmt: skip
+
+
 class _Writer:
     """Builds the postings of one order with their keys, traces and times."""
 
-    def __init__(self, change: OrderChange, member_id: int, rate: Rate, posted: PostedOrder, at: datetime) -> None:
+    def __init__(
+        self, change: OrderChange, member_id: int, rate: Rate, policy: Policy, posted: PostedOrder, at: datetime
+    ) -> None:
         self.change = change
         self.member_id = member_id
         self.rate = rate
+        # The version is kept beside the rule. Before the first published policy there is none to name.
+        self.policy_trace = {"policy": policy.version} if policy.version else {}
         self.accruals: list[PostedAccrual] = list(posted.accruals)
         self.stem = f"order:{change.channel_code}:{change.external_no}"
         self.completed = change.status is OrderStatus.COMPLETED
         paid_at = change.paid_at or change.placed_at or at
-        self.earned_at = (change.completed_at or change.shipped_at or paid_at) if self.completed else paid_at
+        self.ripe_at = succeeds_at(policy, change.shipped_at)
+        if self.completed:
+            confirmed_at = change.completed_at or change.shipped_at or paid_at
+            self.earned_at = min(confirmed_at, self.ripe_at or confirmed_at)
+            self.expires_at = valid_until(policy, self.earned_at)
+        else:
+            self.earned_at = paid_at
+            self.expires_at = None
         self.returned_at = change.closed_at or at
         self.postings: list[Posting] = []
 
@@ -101,9 +160,11 @@ class _Writer:
         self._add(
             accrual(
                 self.member_id, points, key=key, effective_at=self.earned_at, pending=not self.completed,
-                available_at=self.earned_at if self.completed else None,
-                expires_at=validity_end(self.earned_at) if self.completed else None,
-                trace={"rule": self.rate.as_trace(), "paid": str(earning), "award": award, "before": award - points},
+                available_at=self.earned_at if self.completed else self.ripe_at, expires_at=self.expires_at,
+                trace={
+                    "rule": self.rate.as_trace(), "paid": str(earning), "award": award, "before": award - points,
+                    **self.policy_trace,
+                },
                 **self._source,
             )
         )  # fmt: skip
@@ -140,8 +201,9 @@ class _Writer:
                 self._add(
                     maturation(
                         self.member_id, key=f"{given.key}:maturation", about_key=given.key, effective_at=self.earned_at,
-                        available_at=self.earned_at, expires_at=validity_end(self.earned_at),
-                        trace={"rule": given.rate.as_trace(), "paid": str(self.change.paid)}, **self._source,
+                        available_at=self.earned_at, expires_at=self.expires_at,
+                        trace={"rule": given.rate.as_trace(), "paid": str(self.change.paid), **self.policy_trace},
+                        **self._source,
                     )
                 )  # fmt: skip
 
@@ -166,6 +228,7 @@ class PostedRow(NamedTuple):
     rule_version: str
     rule_per: str
     rule_points: str
+    policy_version: int = 0
 
     @property
     def rate(self) -> Rate:
@@ -182,7 +245,9 @@ def posted_orders(rows: Sequence[PostedRow]) -> dict[int, PostedOrder]:
     for row in rows:
         accruals = by_order.setdefault(row.order_id, {})
         if row.kind == EntryKind.ACCRUAL:
-            accruals[row.entry_id] = PostedAccrual(row.key, row.points, 0, row.waiting, row.rate)
+            accruals[row.entry_id] = PostedAccrual(
+                row.key, row.points, 0, row.waiting, row.rate, policy_version=row.policy_version
+            )
         elif row.kind == EntryKind.MATURATION:
             accruals[row.about_id] = replace(accruals[row.about_id], waiting=False)
         elif row.kind == EntryKind.REVERSAL:

@@ -1,4 +1,5 @@
-"""A movement of points before it is written. Pure; ``loyalty.journal`` writes it."""
+"""A movement of points, or a change of their times, before it is written. Pure; ``loyalty.journal`` writes the one,
+``loyalty.renewals`` the other."""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from loyalty.choices import EntryKind
+from loyalty.choices import EntryKind, RenewalReason
 
 
 class Verb(StrEnum):
@@ -97,7 +98,13 @@ class Posting:
 
     def digest(self) -> str:
         """Hash of what makes two postings the same fact, hex as PostgreSQL reads bytea. Times and traces are left out:
-        a retry has others."""
+        a retry has others.
+
+        A maturation is determined by the accrual that it names, so that the import and the night, whichever comes
+        first, write the same fact (``sql/10_night.sql`` has the same hash).
+        """
+        if self.verb is Verb.MATURE:
+            return "\\x" + hashlib.sha256(f"{self.account_id}={self.about_key}".encode()).hexdigest()[:32]
         content = (
             self.verb.value, self.kind.value, self.account_id, self.points, self.pending, self.order_id, self.about_key,
             self.reference, self.reason, self.actor_id,
@@ -118,6 +125,29 @@ class Outcome:
     points: int
     pending: int
     balance_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """From ``effective_at`` on a lot is valid until ``until`` (None: always): the one that the accrual ``about_key``
+    made, or every lot of the account when that is empty. ``key`` is made from the business fact (law 4)."""
+
+    account_id: int
+    key: str
+    until: datetime | None
+    effective_at: datetime
+    reason: RenewalReason
+    policy_version: int
+    about_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ripening:
+    """The pending points of the accrual ``about_key`` become available at ``available_at`` by themselves."""
+
+    account_id: int
+    about_key: str
+    available_at: datetime
 
 
 def accrual(account_id: int, points: int, *, key: str, effective_at: datetime, **rest: Any) -> Posting:

@@ -18,7 +18,7 @@ from loyalty.choices import EntryKind
 from loyalty.models import Entry
 from loyalty.posting import Posting, accrual, reversal
 from loyalty.rules import Rate, rate_at
-from loyalty.validity import validity_end
+from loyalty.validity import BUILT_IN, Policy, policy_at, valid_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,12 @@ class ReturnsPosted:
     expired: int = 0
 
 
-def plan_return(change: ReturnsChange, posted: ReturnsPosted, rate: Rate, at: datetime) -> Posting | None:
-    """The posting that brings the points taken for a member's returns to where they should be, if one is needed."""
+def plan_return(
+    change: ReturnsChange, posted: ReturnsPosted, rate: Rate, at: datetime, policy: Policy = BUILT_IN
+) -> Posting | None:
+    """The posting that brings the points taken for a member's returns to where they should be, if one is needed.
+
+    Points given back are valid by ``policy``."""
     due = min(rate.award(change.refunded), max(posted.earned, 0))
     # Points that have expired are not taken a second time.
     difference = min(due - posted.taken, max(posted.earned - posted.expired - posted.taken, 0))
@@ -59,11 +63,13 @@ def plan_return(change: ReturnsChange, posted: ReturnsPosted, rate: Rate, at: da
         )
     return accrual(
         change.member_id, -difference, key=key, effective_at=effective_at, available_at=effective_at,
-        expires_at=validity_end(effective_at), reference=reference, trace=trace,
+        expires_at=valid_until(policy, effective_at), reference=reference, trace=trace,
     )  # fmt: skip
 
 
-def plan_returns(changes: Sequence[ReturnsChange], rates: Sequence[Rate], at: datetime) -> list[Posting]:
+def plan_returns(
+    changes: Sequence[ReturnsChange], rates: Sequence[Rate], at: datetime, policies: Sequence[Policy] = ()
+) -> list[Posting]:
     """Plan for all members of a batch; two queries a channel."""
     postings = []
     for channel_code in sorted({change.channel_code for change in changes}):
@@ -71,7 +77,8 @@ def plan_returns(changes: Sequence[ReturnsChange], rates: Sequence[Rate], at: da
         posted = _posted(channel_code, [change.member_id for change in of_channel])
         for change in of_channel:
             rate = rate_at(rates, change.latest_at or at)
-            posting = plan_return(change, posted.get(change.member_id, ReturnsPosted()), rate, at)
+            policy = policy_at(policies, change.latest_at or at)
+            posting = plan_return(change, posted.get(change.member_id, ReturnsPosted()), rate, at, policy)
             if posting is not None:
                 postings.append(posting)
     postings.sort(key=lambda posting: posting.verb)

@@ -27,9 +27,9 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 from crm.adminkit import may, person
 from crm.api import log_action
 from loyalty.movements import adjust
+from loyalty.policies import valid_until
 from loyalty.posting import InsufficientPoints, Outcome
 from loyalty.statement import AccountSummary, summary
-from loyalty.validity import validity_end
 
 PERMISSION = "loyalty.adjust_points"
 MOST = 10_000_000  # Points in one step; more is a slip of the finger.
@@ -103,7 +103,7 @@ def book(adjustment: Adjustment, *, actor_id: int, at: datetime) -> Outcome:
             at=at,
             reason=adjustment.reason,
             actor_id=actor_id,
-            expires_at=validity_end(at) if adjustment.points > 0 else None,
+            expires_at=valid_until(at) if adjustment.points > 0 else None,
         )
         if not outcome.repeated:
             log_action(
@@ -143,7 +143,8 @@ def adjust_view(model_admin: ModelAdmin, request: HttpRequest, member_id: int) -
         adjustment = Adjustment(member_id, form.cleaned_data["points"], form.cleaned_data["reason"], token_urlsafe(12))
         after = account.balance + adjustment.points
         context |= {"adjustment": adjustment, "token": adjustment.token(), "after": after}
-        context["last_moment"] = validity_end(timezone.now()) - timedelta(microseconds=1)
+        end = valid_until(timezone.now())
+        context["last_moment"] = end and end - timedelta(microseconds=1)
     return TemplateResponse(request, "admin/loyalty/adjust.html", context)
 
 

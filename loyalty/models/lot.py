@@ -9,8 +9,9 @@ from loyalty.models.guards import append_only, journal_only
 class Lot(models.Model):
     """Points accrued together. ``remaining`` is what no entry has drawn yet.
 
-    A pending lot waits for its order to succeed; ``expires_at`` is the first instant at which it is no longer valid,
-    and is empty while the lot is pending or when it never expires.
+    A pending lot waits for its order to succeed; its ``available_at`` is when the night makes it available if nobody
+    confirms the receipt before, and is empty until that is known. ``expires_at`` is the first instant at which the lot
+    is no longer valid, and is empty while it is pending or when it never expires.
     """
 
     account = models.ForeignKey(
@@ -49,6 +50,12 @@ class Lot(models.Model):
                 fields=["account", "expires_at", "id"],
                 name="loyalty_lot_open",
                 condition=models.Q(open=True),
+            ),
+            # Few lots wait at a time, so this stays small.
+            models.Index(
+                fields=["account", "available_at"],
+                name="loyalty_lot_waiting",
+                condition=models.Q(open=True, pending=True),
             ),
         ]
         constraints = [

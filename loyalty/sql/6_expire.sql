@@ -1,8 +1,9 @@
 -- What is left of lots whose validity has ended leaves the account, one entry a lot. At most ``most`` accounts a call, in
--- ascending order after ``after_account``; returns how many lots and points went, and the last account seen.
+-- ascending order after ``after_account``; returns how many accounts, lots and points there were, and the last account
+-- seen.
 CREATE FUNCTION loyalty_expire(
     due timestamptz, recorded timestamptz, after_account bigint, most integer,
-    OUT lots bigint, OUT points bigint, OUT last_account bigint
+    OUT accounts bigint, OUT lots bigint, OUT points bigint, OUT last_account bigint
 ) LANGUAGE plpgsql SET loyalty.journal = 'on' AS $$
 DECLARE
     ids bigint[];
@@ -50,12 +51,12 @@ BEGIN
         SELECT e.id, m.lot_id, m.remaining FROM moves AS m JOIN entries AS e ON e.key = m.key
     ), drawn AS (
         UPDATE loyalty_lot AS l SET remaining = 0 FROM moves AS m WHERE l.id = m.lot_id
-    ), accounts AS (
+    ), sums AS (
         UPDATE loyalty_account AS a
            SET balance = a.balance - s.points, version = a.version + 1
           FROM (SELECT account_id, sum(remaining) AS points FROM moves GROUP BY account_id) AS s
          WHERE a.member_id = s.account_id
     )
-    SELECT count(*), coalesce(sum(remaining), 0) INTO lots, points FROM moves;
+    SELECT count(DISTINCT m.account_id), count(*), coalesce(sum(m.remaining), 0) INTO accounts, lots, points FROM moves AS m;
 END
 $$;

@@ -75,7 +75,7 @@ BEGIN
           JOIN loyalty_lot AS l ON l.id = d.lot_id
          WHERE d.points > 0
     ), pieces AS (
-        SELECT m.key, m.expires_at, d.lot_id,
+        SELECT m.key, m.expires_at, m.effective_at, d.lot_id,
                greatest(m.upto - m.back, d.upto - d.points) - (m.upto - m.back) AS begins,
                least(m.upto, d.upto) - (m.upto - m.back) AS ends,
                least(m.back, greatest(m.back - m.balance_after, 0)) AS settles
@@ -100,16 +100,30 @@ BEGIN
           FROM pieces AS p
           JOIN entries AS e ON e.key = p.key
          WHERE p.settles > p.begins
-    ), refilled AS (
-        UPDATE loyalty_lot AS l
-           SET remaining = l.remaining + s.points,
-               expires_at = CASE WHEN l.expires_at <= recorded THEN coalesce(s.until, l.expires_at) ELSE l.expires_at END
+    ), refills AS (
+        -- Whether a lot has lapsed is asked for the instant at which its points come back: a night that is late gives
+        -- no other answer than one in time.
+        SELECT s.*, l.expires_at AS before, l.expires_at <= s.since AND s.until > l.expires_at AS revived
           FROM (
-              SELECT lot_id, max(expires_at) AS until,
+              SELECT lot_id, max(expires_at) AS until, min(effective_at) AS since, min(key COLLATE "C") AS key,
                      sum(ends - begins - greatest(least(ends, settles) - begins, 0)) AS points
                 FROM pieces GROUP BY lot_id
           ) AS s
-         WHERE l.id = s.lot_id AND s.points > 0
+          JOIN loyalty_lot AS l ON l.id = s.lot_id
+         WHERE s.points > 0
+    ), refilled AS (
+        UPDATE loyalty_lot AS l
+           SET remaining = l.remaining + s.points,
+               expires_at = CASE WHEN s.revived THEN s.until ELSE l.expires_at END
+          FROM refills AS s
+         WHERE l.id = s.lot_id
+    ), revivals AS (
+        INSERT INTO loyalty_lotrenewal (
+            lot_id, before, after, effective_at, recorded_at, key, reason, policy_version
+        )
+        SELECT lot_id, before, until, since, recorded, key || ':revival:' || lot_id, 'revival', 0
+          FROM refills
+         WHERE revived
     ), holds AS (
         UPDATE loyalty_hold AS h
            SET released = h.released + s.points

@@ -1,0 +1,170 @@
+"""The night's work: what becomes due with time and not with somebody's act.
+
+Each step goes through the accounts in ascending order, some thousand at a time, and commits after each chunk. What is
+done is not due any more, so the night may stop anywhere, be repeated, and come days late: entries carry the instant at
+which they were due. Two nights at once would only wait for each other's locks; the second is told to go home.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import DatabaseError, connection, transaction
+
+from loyalty.choices import EntryKind
+from loyalty.close import close_due_days
+from loyalty.journal import lock_accounts, post
+from loyalty.policies import published_policies
+from loyalty.posting import Posting, Verb
+from loyalty.validity import Policy, policy_at, programme_zone, revive_until
+
+_LOCK = 0x70_6B_6E_69  # "pkni", among the advisory locks of the database.
+ACCOUNTS_PER_CHUNK = 10_000
+HOLDS_PER_CHUNK = 5_000
+
+
+class NightBusy(Exception):
+    """Another worker does the night's work already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step of the night has done so far: accounts touched, lots (holds, days) and points moved, and how long it
+    took. ``done`` when nothing is left."""
+
+    step: str
+    accounts: int = 0
+    lots: int = 0
+    points: int = 0
+    seconds: float = 0.0
+    done: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "step": self.step,
+            "accounts": self.accounts,
+            "lots": self.lots,
+            "points": self.points,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+Progress = Callable[[Step], None]
+# Accounts, lots and points of a chunk, and the last account of it; None when there was nothing.
+_Chunk = tuple[int, int, int, int | None]
+
+
+def run_nightly(
+    due: datetime,
+    *,
+    at: datetime,
+    progress: Progress = lambda step: None,
+    accounts_per_chunk: int = ACCOUNTS_PER_CHUNK,
+) -> list[Step]:
+    """Do everything that was due by ``due``, recording it at ``at``, and return what each step did.
+
+    Points become available, holds lapse, lots expire, days are closed. ``progress`` hears of every chunk after it was
+    committed. Raises NightBusy when another worker is at it.
+    """
+    zone = str(programme_zone())
+
+    def mature(after: int) -> _Chunk:
+        return _call("loyalty_mature_due", due, at, zone, after, accounts_per_chunk)
+
+    def expire(after: int) -> _Chunk:
+        return _call("loyalty_expire", due, at, after, accounts_per_chunk)
+
+    policies = published_policies()
+
+    def lapse(after: int) -> _Chunk:
+        return _lapse(due, at, policies, after, min(accounts_per_chunk, HOLDS_PER_CHUNK))
+
+    with _alone():
+        steps = [
+            _run("mature", mature, progress),
+            _run("lapse", lapse, progress),
+            _run("expire", expire, progress),
+        ]
+        started = time.monotonic()
+        days = close_due_days(due)
+        steps.append(Step("close", lots=days, seconds=time.monotonic() - started, done=True))
+        progress(steps[-1])
+    return steps
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the night's lock. It belongs to the session, so that a killed worker leaves none behind."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
+        if not cursor.fetchone()[0]:
+            raise NightBusy
+    try:
+        yield
+    finally:
+        with suppress(DatabaseError), connection.cursor() as cursor:  # A broken session has lost it anyway.
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+
+
+def _run(name: str, chunk: Callable[[int], _Chunk], progress: Progress) -> Step:
+    """Call ``chunk`` with the last account of the one before until there is none, each in a transaction of its own."""
+    started = time.monotonic()
+    accounts = lots = points = 0
+    after: int | None = 0
+    while after is not None:
+        with transaction.atomic():
+            more = chunk(after)
+        accounts, lots, points, after = accounts + more[0], lots + more[1], points + more[2], more[3]
+        step = Step(name, accounts, lots, points, time.monotonic() - started, done=after is None)
+        progress(step)
+    return step
+
+
+def _call(function: str, *values: Any) -> _Chunk:
+    parameters = ", ".join(["%s"] * len(values))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT accounts, lots, points, last_account FROM {function}({parameters})", values)
+        accounts, lots, points, last = cursor.fetchone()
+    return accounts, lots, points, last
+
+
+_HOLDERS = """
+SELECT DISTINCT account_id FROM loyalty_hold
+ WHERE open AND deadline <= %s AND account_id > %s ORDER BY account_id LIMIT %s
+"""
+_LAPSED = """
+SELECT h.account_id, e.key, e.reference, h.deadline, h.points - h.captured - h.released
+  FROM loyalty_hold AS h
+  JOIN loyalty_entry AS e ON e.id = h.entry_id
+ WHERE h.open AND h.deadline <= %s AND h.account_id = ANY (%s)
+ ORDER BY h.account_id, h.deadline, h.id
+"""
+
+
+def _lapse(due: datetime, at: datetime, policies: list[Policy], after: int, most: int) -> _Chunk:
+    """Give back what holds past their deadline still have, as of the deadline."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLDERS, [due, after, most])
+        ids = [account_id for (account_id,) in cursor.fetchall()]
+        if not ids:
+            return 0, 0, 0, None
+        # Whoever captures or releases one of them meanwhile has done so before this lock or waits until we are through.
+        lock_accounts([], also=ids)
+        cursor.execute(_LAPSED, [due, ids])
+        rows = cursor.fetchall()
+    post(
+        [
+            Posting(
+                Verb.RESTORE, EntryKind.RELEASE, account_id, f"{key}:lapse", deadline, about_key=key,
+                expires_at=revive_until(policy_at(policies, deadline), deadline), reference=reference,
+                trace={"lapsed": True},
+            )
+            for account_id, key, reference, deadline, _open in rows
+        ],
+        at=at,
+    )  # fmt: skip
+    return len({row[0] for row in rows}), len(rows), sum(row[4] for row in rows), ids[-1]

@@ -1,0 +1,24 @@
+"""What the worker does for the points floor. A task is a thin edge: it reads the clock and calls a domain function."""
+
+import json
+import logging
+
+from celery import shared_task
+from django.utils import timezone
+
+from loyalty import nightly
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def run_nightly() -> None:
+    """Do the night's work. The scheduler calls this a few minutes after midnight."""
+    now = timezone.now()
+    try:
+        steps = nightly.run_nightly(now, at=now)
+    except nightly.NightBusy:
+        logger.info("the night's work is already being done by another worker")
+        return
+    for step in steps:
+        logger.info("night: %s", json.dumps(step.as_json()))
