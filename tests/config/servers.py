@@ -38,7 +38,10 @@ def python(var_dir: Path, *arguments: str, **more: str) -> "subprocess.Popen[str
 def run(var_dir: Path, *arguments: str, **more: str) -> tuple[int, str]:
     """Run this Python to its end; return its exit status and everything it printed."""
     process = python(var_dir, *arguments, **more)
-    output, _nothing = process.communicate()
+    try:
+        output, _nothing = process.communicate(timeout=PATIENCE_SECONDS)
+    finally:
+        process.kill()
     return process.returncode, output
 
 
