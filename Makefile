@@ -63,12 +63,12 @@ lock: ## Resolve the requirements anew for Python 3.11 and later (needs uv)
 	exit 1
 
 # The stamps carry the time of the last installation: a lock file that is newer is installed again.
-.venv/runtime-installed: requirements.txt | .venv/bin/python
+.venv/runtime-installed: requirements.txt .venv/bin/python
 	@echo "Installing the requirements …"
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
-.venv/development-installed: requirements-dev.txt | .venv/bin/python
+.venv/development-installed: requirements-dev.txt .venv/bin/python
 	@echo "Installing the requirements of development …"
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@
