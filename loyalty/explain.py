@@ -46,6 +46,8 @@ def _order_headline(line: StatementLine) -> str:
         if _is_correction(line.trace):
             return _("Order %(order)s corrected") % order
         return _("Refund on order %(order)s") % order
+    if line.kind is EntryKind.MATURATION and line.trace.get("unconfirmed"):
+        return _("Order %(order)s shipped long ago, pending points available") % order
     if line.kind is EntryKind.MATURATION:
         return _("Order %(order)s completed, pending points available") % order
     if line.pending:
@@ -83,6 +85,13 @@ def _accrual(line: StatementLine) -> list[str]:
 
 
 def _maturation(line: StatementLine) -> list[str]:
+    if line.trace.get("unconfirmed"):
+        return [
+            _(
+                "The time for confirming the receipt has passed, so the order counts as successful and the points that "
+                "were pending can now be spent."
+            )
+        ]
     return [_("The order succeeded, so the points that were pending can now be spent.")]
 
 
@@ -152,6 +161,8 @@ def _capture(line: StatementLine) -> list[str]:
 
 
 def _release(line: StatementLine) -> list[str]:
+    if line.trace.get("lapsed"):
+        return [_("The points had been set aside until a deadline. Nobody used them by then, so they came back.")]
     return [_("The points that had been set aside came back with the validity they had.")]
 
 

@@ -14,9 +14,10 @@ from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 
-from loyalty.choices import EntryKind
+from loyalty.choices import EntryKind, ExistingPoints
 from loyalty.close import close_due_days
 from loyalty.journal import lock_accounts, post
+from loyalty.models import PolicyApplication, ValidityPolicy
 from loyalty.policies import published_policies
 from loyalty.posting import Posting, Verb
 from loyalty.validity import Policy, policy_at, programme_zone, revive_until
@@ -67,8 +68,8 @@ def run_nightly(
 ) -> list[Step]:
     """Do everything that was due by ``due``, recording it at ``at``, and return what each step did.
 
-    Points become available, holds lapse, lots expire, days are closed. ``progress`` hears of every chunk after it was
-    committed. Raises NightBusy when another worker is at it.
+    Points become available, holds lapse, a changed policy reaches the points that members had before, lots expire, days
+    are closed. ``progress`` hears of every chunk after it was committed. Raises NightBusy when another worker is at it.
     """
     zone = str(programme_zone())
 
@@ -87,6 +88,7 @@ def run_nightly(
         steps = [
             _run("mature", mature, progress),
             _run("lapse", lapse, progress),
+            _carry_through(due, at, progress, accounts_per_chunk),
             _run("expire", expire, progress),
         ]
         started = time.monotonic()
@@ -94,6 +96,15 @@ def run_nightly(
         steps.append(Step("close", lots=days, seconds=time.monotonic() - started, done=True))
         progress(steps[-1])
     return steps
+
+
+def apply_policy(
+    at: datetime, *, progress: Progress = lambda step: None, accounts_per_chunk: int = ACCOUNTS_PER_CHUNK
+) -> Step:
+    """Carry the policy in force through for the points that members had before, where it was published so. The night
+    does this too; call it to have it done at once. Raises NightBusy."""
+    with _alone():
+        return _carry_through(at, at, progress, accounts_per_chunk)
 
 
 @contextmanager
@@ -130,6 +141,28 @@ def _call(function: str, *values: Any) -> _Chunk:
         cursor.execute(f"SELECT accounts, lots, points, last_account FROM {function}({parameters})", values)
         accounts, lots, points, last = cursor.fetchone()
     return accounts, lots, points, last
+
+
+def _carry_through(due: datetime, at: datetime, progress: Progress, most: int) -> Step:
+    """Of several policies that have come into force since, only the last one counts."""
+    policy = ValidityPolicy.objects.filter(effective_from__lte=due).order_by("-effective_from", "-version").first()
+    if (
+        policy is None
+        or policy.existing_points == ExistingPoints.NEW_POINTS_ONLY
+        or PolicyApplication.objects.filter(policy=policy).exists()
+    ):
+        step = Step("policy", done=True)
+        progress(step)
+        return step
+    version, since, zone = policy.version, policy.effective_from, str(programme_zone())
+    shorten = policy.existing_points == ExistingPoints.APPLY_TO_ALL
+
+    def revalue(after: int) -> _Chunk:
+        return _call("loyalty_apply_policy", version, since, shorten, at, zone, after, most)
+
+    step = _run("policy", revalue, progress)
+    PolicyApplication.objects.create(policy=policy, at=at)
+    return step
 
 
 _HOLDERS = """

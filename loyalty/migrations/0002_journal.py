@@ -11,6 +11,8 @@ FILES = [
 
 DROP = """
 DROP FUNCTION loyalty_mature_due;
+DROP FUNCTION loyalty_apply_policy;
+DROP FUNCTION loyalty_revalue;
 DROP FUNCTION loyalty_schedule;
 DROP FUNCTION loyalty_renew_by_purchases;
 DROP FUNCTION loyalty_renew;

@@ -183,3 +183,83 @@ BEGIN
      WHERE l.entry_id = e.id AND l.pending AND l.open AND l.available_at IS DISTINCT FROM r.available_at;
 END
 $$;
+
+-- What a policy would say of the open lots that the accounts from ``first`` to ``last`` had before ``since``: valid until
+-- when now, and until when then. A lot's period counts from when its points became available, from the return of a part
+-- of its order, or, where purchases renew an account, from the last one. What would have ended already ends now.
+CREATE FUNCTION loyalty_revalue(
+    policy loyalty_validity, since timestamptz, now_at timestamptz, zone text, first bigint, last bigint
+) RETURNS TABLE (lot_id bigint, account_id bigint, remaining bigint, before timestamptz, after timestamptz)
+LANGUAGE sql STABLE AS $$
+    SELECT l.id, l.account_id, l.remaining, l.expires_at,
+           CASE
+               WHEN (policy).kind <> 'never' THEN greatest(
+                   loyalty_valid_until(
+                       policy, greatest(coalesce(l.available_at, now_at), r.renewed_at, p.purchased_at), zone
+                   ),
+                   now_at
+               )
+           END
+      FROM loyalty_lot AS l
+      LEFT JOIN (
+          SELECT x.lot_id, max(x.effective_at) AS renewed_at
+            FROM loyalty_lotrenewal AS x
+           WHERE x.reason = 'partial_return'
+           GROUP BY x.lot_id
+      ) AS r ON r.lot_id = l.id
+      LEFT JOIN (
+          SELECT e.account_id, max(e.effective_at) AS purchased_at
+            FROM loyalty_entry AS e
+           WHERE (policy).kind = 'account_renewal' AND e.account_id BETWEEN first AND last
+             AND e.order_id IS NOT NULL AND e.points > 0 AND e.kind IN ('accrual', 'maturation')
+           GROUP BY e.account_id
+      ) AS p ON p.account_id = l.account_id
+     WHERE l.account_id BETWEEN first AND last AND l.open AND NOT l.pending
+       AND (l.expires_at IS NULL OR l.expires_at > now_at) AND coalesce(l.available_at < since, TRUE)
+$$;
+
+-- Carry a change of policy through for points that members had before, at most ``most`` accounts a call, in ascending
+-- order after ``after_account``. A lot is changed once for each version of the policy.
+CREATE FUNCTION loyalty_apply_policy(
+    version integer, since timestamptz, may_shorten boolean, recorded timestamptz, zone text,
+    after_account bigint, most integer,
+    OUT accounts bigint, OUT lots bigint, OUT points bigint, OUT last_account bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    ids bigint[];
+    changes loyalty_renewal[];
+BEGIN
+    SELECT array_agg(s.account_id)
+      INTO ids
+      FROM (
+          SELECT DISTINCT l.account_id
+            FROM loyalty_lot AS l
+           WHERE l.open AND l.account_id > after_account
+           ORDER BY l.account_id
+           LIMIT most
+      ) AS s;
+    last_account := ids[array_upper(ids, 1)];
+
+    PERFORM loyalty_lock(ids, NULL);
+
+    WITH wanted AS (
+        SELECT v.*, 'policy:' || version || ':lot:' || v.lot_id AS key
+          FROM loyalty_revalue(loyalty_policy(version), since, recorded, zone, after_account + 1, last_account) AS v
+         WHERE CASE
+                   WHEN may_shorten THEN v.after IS DISTINCT FROM v.before
+                   ELSE coalesce(v.after, 'infinity') > coalesce(v.before, 'infinity')
+               END
+    )
+    SELECT array_agg(
+               ROW(
+                   w.lot_id, w.account_id, w.remaining, w.before, w.after, recorded, w.key, 'policy', version
+               )::loyalty_renewal
+           ), count(DISTINCT w.account_id), count(*), coalesce(sum(w.remaining), 0)
+      INTO changes, accounts, lots, points
+      FROM wanted AS w
+     WHERE NOT EXISTS (SELECT FROM loyalty_lotrenewal AS x WHERE x.key = w.key);
+    IF lots > 0 THEN
+        PERFORM loyalty_write_renewals(changes, recorded);
+    END IF;
+END
+$$;
