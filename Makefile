@@ -3,6 +3,9 @@
 PYTHON := .venv/bin/python
 ARGS ?=
 
+# An environment whose Python is gone (the system's was replaced, say) is made anew, with all that was in it.
+_ := $(shell test -x $(PYTHON) || rm -rf .venv)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup run test lint format messages bench lock
