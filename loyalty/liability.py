@@ -54,7 +54,7 @@ def yuan_to_fen_half_up(amount: Decimal) -> Decimal:
 
 
 def share_to_four_places_down(part: int, whole: int) -> Decimal:
-    """The share ``part / whole`` with four places, the rest cut off: less breakage states more liability. 0 of nothing."""
+    """The share ``part / whole`` with four places, the rest cut off: it states more liability. 0 of nothing."""
     if whole <= 0:
         return Decimal("0.0000")
     return (Decimal(part) / Decimal(whole)).quantize(_TEN_THOUSANDTH, ROUND_DOWN)
@@ -71,8 +71,8 @@ def expected_breakage(cohorts: Cohorts) -> Decimal:
 
 
 def full_cohorts(at: datetime) -> Cohorts:
-    """Add up the last twelve monthly cohorts whose validity had ended by ``at``. One pass over the lots, and one over the
-    uses of those cohorts."""
+    """Add up the last twelve monthly cohorts whose validity had ended by ``at``. One pass over the lots, and one over
+    the uses of those cohorts."""
     with connection.cursor() as cursor:
         cursor.execute(_FULL_COHORTS, {"at": at, "zone": str(programme_zone()), "cohorts": COHORTS})
         accrued, expired = cursor.fetchone()
@@ -95,7 +95,8 @@ _FULL_COHORTS = """
           FROM loyalty_lot AS l
           JOIN loyalty_lotuse AS u ON u.lot_id = l.id
           JOIN loyalty_entry AS e ON e.id = u.entry_id
-         WHERE l.expires_at IS NOT NULL AND NOT l.pending AND e.recorded_at < %(at)s AND e.kind IN ('expiry', 'reversal')
+         WHERE l.expires_at IS NOT NULL AND NOT l.pending
+           AND e.recorded_at < %(at)s AND e.kind IN ('expiry', 'reversal')
            AND date_trunc('month', l.available_at AT TIME ZONE %(zone)s) IN (SELECT month FROM cohort)
     )
     SELECT (coalesce((SELECT sum(points) FROM cohort), 0) - used.reversed)::bigint, used.expired::bigint FROM used

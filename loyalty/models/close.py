@@ -1,7 +1,6 @@
 """Days that were closed: their figures, and the seals of their entries."""
 
 from django.conf import settings
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -48,9 +47,9 @@ class DayClose(models.Model):
 
     The day's entries are those that were recorded before its end and that no earlier day had taken; ``late_entries`` of
     them were recorded before the day began. ``seals_digest`` is worked out over their seals, and ``digest`` over that,
-    over the day before and over every figure here (docs/decisions/0006). Entries up to ``sealed_to`` belong to this day
-    or an earlier one, unless a transaction older than ``horizon`` was still writing one; so nothing up to there needs to
-    be looked at again once the last of those has ended.
+    over the day before and over every figure here (docs/decisions/0006). Its entries have ids above ``sealed_from``.
+    Entries up to ``sealed_to`` belong to this day or an earlier one, unless a transaction older than ``horizon`` was
+    still writing one; so nothing up to there needs to be looked at again once the last of those has ended.
     """
 
     number = models.PositiveIntegerField(_("number"), primary_key=True)
@@ -92,6 +91,7 @@ class DayClose(models.Model):
     previous_digest = models.BinaryField(max_length=32, editable=False)
     seals_digest = models.BinaryField(max_length=32, editable=False)
     digest = models.BinaryField(max_length=32, editable=False)
+    sealed_from = models.BigIntegerField(editable=False)
     sealed_to = models.BigIntegerField(editable=False)
     horizon = models.BigIntegerField(editable=False)
 
@@ -166,8 +166,6 @@ class EntrySeal(models.Model):
     class Meta:
         verbose_name = _("seal")
         verbose_name_plural = _("seals")
-        # A day's seals are written together, so a few bytes for every hundred pages are index enough.
-        indexes = [BrinIndex(fields=["close"], name="loyalty_entryseal_close", autosummarize=True)]
         triggers = [append_only("entryseal_append_only"), journal_only("entryseal_journal_only")]
 
     def __str__(self) -> str:

@@ -18,15 +18,16 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT substring(sha256(convert_to(loyalty_entry_text(e), 'UTF8')) FROM 1 FOR 16)
 $$;
 
--- The digest over a day's seals in the order of their entries, in blocks of 4096 ids so that no aggregate grows long.
-CREATE FUNCTION loyalty_seals_digest(of_close integer) RETURNS bytea
+-- The digest over a day's seals, which are of entries above ``lowest``, in the order of their ids; in blocks of 4096 ids,
+-- so that no aggregate grows long.
+CREATE FUNCTION loyalty_seals_digest(of_close integer, lowest bigint) RETURNS bytea
 LANGUAGE sql STABLE AS $$
     SELECT sha256(coalesce(string_agg(b.digest, ''::bytea ORDER BY b.block), ''::bytea))
       FROM (
           SELECT s.entry_id >> 12 AS block,
                  sha256(string_agg(int8send(s.entry_id) || s.digest, ''::bytea ORDER BY s.entry_id)) AS digest
             FROM loyalty_entryseal AS s
-           WHERE s.close_id = of_close
+           WHERE s.close_id = of_close AND s.entry_id > lowest
            GROUP BY s.entry_id >> 12
       ) AS b
 $$;
@@ -41,7 +42,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                c.set_aside, c.released, c.closing,
                c.pending_opening, c.pending_accrued, c.pending_reversed, c.pending_closing,
                c.held_opening, c.captured, c.held_closing,
-               c.debt, c.rate_version, c.cost_per_point, c.breakage, c.liability, c.sealed_to, c.horizon
+               c.debt, c.rate_version, c.cost_per_point, c.breakage, c.liability, c.sealed_from, c.sealed_to,
+               c.horizon
            ), 'UTF8'))
 $$;
 
@@ -57,21 +59,21 @@ $$;
 -- Seal the entries that were recorded before the day's end and have no seal yet, ``most`` ids at a time, and add them up.
 CREATE FUNCTION loyalty_seal_day(
     of_close integer, begins timestamptz, ends timestamptz, most bigint,
-    OUT entries bigint, OUT late_entries bigint,
+    OUT sealed_from bigint, OUT entries bigint, OUT late_entries bigint,
     OUT accrued bigint, OUT carried_over bigint, OUT matured bigint, OUT burned bigint, OUT expired bigint,
     OUT adjusted bigint, OUT reversed bigint, OUT undone bigint, OUT set_aside bigint, OUT released bigint,
     OUT pending_accrued bigint, OUT pending_reversed bigint, OUT captured bigint, OUT debt bigint
 ) LANGUAGE plpgsql SET loyalty.journal = 'on' AS $$
 DECLARE
-    lowest bigint := loyalty_sealed_floor();
     highest bigint;
     start bigint;
 BEGIN
+    sealed_from := loyalty_sealed_floor();
     -- Materialized, or the planner would walk down from the newest entry through all days that come after.
-    WITH due AS MATERIALIZED (SELECT e.id FROM loyalty_entry AS e WHERE e.id > lowest AND e.recorded_at < ends)
+    WITH due AS MATERIALIZED (SELECT e.id FROM loyalty_entry AS e WHERE e.id > sealed_from AND e.recorded_at < ends)
     SELECT max(id) INTO highest FROM due;
 
-    FOR start IN SELECT generate_series(lowest, highest, most) LOOP
+    FOR start IN SELECT generate_series(sealed_from, highest, most) LOOP
         INSERT INTO loyalty_entryseal (entry_id, close_id, digest)
         SELECT e.id, of_close, loyalty_entry_digest(e)
           FROM loyalty_entry AS e
@@ -94,14 +96,14 @@ BEGIN
            coalesce(sum(e.points) FILTER (WHERE e.kind = 'reversal' AND e.points > 0), 0),
            coalesce(sum(e.held) FILTER (WHERE e.kind = 'hold'), 0),
            coalesce(sum(e.points) FILTER (WHERE e.kind = 'release'), 0),
-           coalesce(sum(e.pending) FILTER (WHERE e.pending > 0), 0),
+           coalesce(sum(e.pending) FILTER (WHERE e.kind IN ('accrual', 'opening')), 0),
            coalesce(-sum(e.pending) FILTER (WHERE e.kind = 'reversal'), 0),
            coalesce(-sum(e.held) FILTER (WHERE e.kind = 'capture'), 0)
       INTO entries, late_entries, accrued, carried_over, matured, burned, expired, adjusted, reversed, undone,
            set_aside, released, pending_accrued, pending_reversed, captured
       FROM loyalty_entryseal AS s
       JOIN loyalty_entry AS e ON e.id = s.entry_id
-     WHERE s.close_id = of_close;
+     WHERE s.close_id = of_close AND s.entry_id > sealed_from;
 
     -- What members owed after their last sealed entry. Few were ever below zero, and those have an index.
     SELECT coalesce(-sum(last.balance_after), 0)
@@ -126,7 +128,7 @@ DECLARE
     c loyalty_dayclose := jsonb_populate_record(NULL::loyalty_dayclose, figures);
 BEGIN
     c.previous_digest := coalesce((SELECT p.digest FROM loyalty_dayclose AS p WHERE p.number = c.number - 1), ''::bytea);
-    c.seals_digest := loyalty_seals_digest(c.number);
+    c.seals_digest := loyalty_seals_digest(c.number, c.sealed_from);
     -- One statement, for both must be of one snapshot: whoever holds an id up to ``sealed_to`` and is not visible in it
     -- has a transaction number below ``horizon``.
     SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
@@ -134,7 +136,7 @@ BEGIN
                (
                    SELECT e.id - 1
                      FROM loyalty_entry AS e
-                    WHERE e.id > loyalty_sealed_floor()
+                    WHERE e.id > c.sealed_from
                       AND NOT EXISTS (SELECT FROM loyalty_entryseal AS s WHERE s.entry_id = e.id)
                     ORDER BY e.id
                     LIMIT 1

@@ -8,8 +8,7 @@ import pytest
 from django.core.management import call_command
 
 from crm.models import Member
-from loyalty import audit as audit_module
-from loyalty.audit import audit
+from loyalty.audit import audit, report as audit_report
 from loyalty.models import Account, Entry, Lot, LotUse
 from loyalty.movements import burn
 from tests.loyalty.postings import earned, returned, waiting, write
@@ -153,7 +152,7 @@ def test_points_drawn_from_another_member_s_lot_are_found(xiaolu: Member, dayong
 
 
 def test_more_mismatches_than_can_be_named_are_still_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_module, "NAMED_ROWS", 1)
+    monkeypatch.setattr(audit_report, "NAMED_ROWS", 1)
     tamper(Account, "UPDATE loyalty_account SET balance = balance + 1, held = held + 1")
 
     report = audit()
