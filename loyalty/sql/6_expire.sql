@@ -1,26 +1,8 @@
--- What is left of lots whose validity has ended leaves the account, one entry a lot. At most ``most`` accounts a call, in
--- ascending order after ``after_account``; returns how many accounts, lots and points there were, and the last account
--- seen.
-CREATE FUNCTION loyalty_expire(
-    due timestamptz, recorded timestamptz, after_account bigint, most integer,
-    OUT accounts bigint, OUT lots bigint, OUT points bigint, OUT last_account bigint
+-- What is left of lots whose validity has ended leaves the given accounts, one entry a lot. The caller has locked them.
+CREATE FUNCTION loyalty_expire_accounts(
+    ids bigint[], due timestamptz, recorded timestamptz, OUT accounts bigint, OUT lots bigint, OUT points bigint
 ) LANGUAGE plpgsql SET loyalty.journal = 'on' AS $$
-DECLARE
-    ids bigint[];
 BEGIN
-    SELECT array_agg(s.account_id)
-      INTO ids
-      FROM (
-          SELECT DISTINCT l.account_id
-            FROM loyalty_lot AS l
-           WHERE l.open AND NOT l.pending AND l.expires_at <= due AND l.account_id > after_account
-           ORDER BY l.account_id
-           LIMIT most
-      ) AS s;
-    last_account := ids[array_upper(ids, 1)];
-
-    PERFORM FROM loyalty_account AS a WHERE a.member_id = ANY (ids) ORDER BY a.member_id FOR NO KEY UPDATE;
-
     WITH moves AS (
         SELECT l.id AS lot_id, l.account_id, l.entry_id, l.remaining, l.expires_at,
                -- A lot that got points back after its end, without a new validity, expires a second time.
@@ -58,5 +40,33 @@ BEGIN
          WHERE a.member_id = s.account_id
     )
     SELECT count(DISTINCT m.account_id), count(*), coalesce(sum(m.remaining), 0) INTO accounts, lots, points FROM moves AS m;
+END
+$$;
+
+-- The same for at most ``most`` accounts a call, in ascending order after ``after_account``; returns how many accounts,
+-- lots and points there were, and the last account seen.
+CREATE FUNCTION loyalty_expire(
+    due timestamptz, recorded timestamptz, after_account bigint, most integer,
+    OUT accounts bigint, OUT lots bigint, OUT points bigint, OUT last_account bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    ids bigint[];
+BEGIN
+    SELECT array_agg(s.account_id)
+      INTO ids
+      FROM (
+          SELECT DISTINCT l.account_id
+            FROM loyalty_lot AS l
+           WHERE l.open AND NOT l.pending AND l.expires_at <= due AND l.account_id > after_account
+           ORDER BY l.account_id
+           LIMIT most
+      ) AS s;
+    last_account := ids[array_upper(ids, 1)];
+
+    PERFORM FROM loyalty_account AS a WHERE a.member_id = ANY (ids) ORDER BY a.member_id FOR NO KEY UPDATE;
+
+    SELECT e.accounts, e.lots, e.points
+      INTO accounts, lots, points
+      FROM loyalty_expire_accounts(ids, due, recorded) AS e;
 END
 $$;

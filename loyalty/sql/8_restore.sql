@@ -17,7 +17,7 @@ $$;
 
 -- Points go back to the lots that an earlier entry drew them from: a hold is released, or a burn or a captured hold is
 -- undone. The lot that would expire last is given back first, because it was drawn last. A lot whose validity has ended
--- meanwhile gets the one that the posting names. An account in debt settles it first: what settles is given to its lot
+-- meanwhile gets the one that the posting names; a batch that names one is of one day. An account in debt settles it first: what settles is given to its lot
 -- and drawn from it in the same entry, so that the uses tell both.
 --
 -- A posting without points gives back all that can be; one that asks for more is refused, and the batch with it.
@@ -49,6 +49,13 @@ BEGIN
     IF FOUND THEN
         RETURN;
     END IF;
+
+    -- Only what comes back is revived: what else was left in a lapsed lot goes first, even if the night has not come
+    -- round to take it.
+    PERFORM loyalty_expire_accounts(array_agg(DISTINCT p.account_id), min(p.effective_at), recorded)
+       FROM unnest(prepared.fresh) AS p
+      WHERE p.expires_at IS NOT NULL
+     HAVING count(*) > 0;
 
     RETURN QUERY
     WITH moves AS (
