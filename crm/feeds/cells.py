@@ -245,7 +245,7 @@ class TimeReader:
                 if "%z" in layout:
                     return datetime.strptime(text, layout).astimezone(UTC)
                 return datetime.strptime(text, layout).replace(tzinfo=self._zone)
-            except ValueError:
+            except (ValueError, OverflowError):  # The second for the first and the last day of all time.
                 continue
         return None
 

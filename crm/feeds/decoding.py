@@ -142,10 +142,14 @@ def _records(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
 
 def _sniff_delimiter(path: Path, encoding: str) -> str:
     """Take the delimiter that cuts the first line that is not blank into the most cells."""
-    for _first_line, text in _decoded(path, encoding):
-        for line in io.StringIO(text, newline=""):
+    for first_line, text in _decoded(path, encoding):
+        for line_no, line in enumerate(io.StringIO(text, newline=""), start=first_line):
             if line.strip():
-                return max(DELIMITERS, key=lambda mark: len(next(csv.reader([line], delimiter=mark))))
+                try:
+                    return max(DELIMITERS, key=lambda mark: len(next(csv.reader([line], delimiter=mark))))
+                except csv.Error:
+                    # A delimiter that does not occur in a very long line leaves one cell, longer than any may be.
+                    raise UnreadableFile("record_too_long", line=line_no) from None
     raise UnreadableFile("empty")
 
 
@@ -174,6 +178,6 @@ def open_text_table(path: Path, encoding: str, delimiter: str = "") -> TextTable
     Raises ``UnreadableFile``, and ``WrongEncoding`` when the first lines are not in that encoding.
     """
     delimiter = delimiter or _sniff_delimiter(path, encoding)
-    for _line_no, cells in _records(path, encoding, delimiter):
-        return TextTable(path, encoding, delimiter, header_of(cells))
+    for line_no, cells in _records(path, encoding, delimiter):
+        return TextTable(path, encoding, delimiter, header_of(cells, line_no))
     raise UnreadableFile("empty")

@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol, TypeAlias, TypeVar
 
 from crm.feeds.cells import CellError
+from crm.feeds.records import UnreadableFile
 
 Value = TypeVar("Value")
 Row: TypeAlias = tuple[int, list[str]]  # The line where it begins, counted from 1, and its cells.
+# The widest exports have some eighty. What has this many is no table, and every row of it would have as many cells.
+MAX_COLUMNS = 1000
 
 
 class Table(Protocol):
@@ -28,11 +31,16 @@ class Table(Protocol):
         """Yield the rows after the header. Each call reads the file again from its beginning."""
 
 
-def header_of(cells: Iterable[str]) -> tuple[str, ...]:
-    """Take column names from the header's cells: stripped, and without the empty ones at the end."""
+def header_of(cells: Iterable[str], line_no: int) -> tuple[str, ...]:
+    """Take column names from the header's cells: stripped, and without the empty ones at the end.
+
+    Raises ``UnreadableFile`` when there are more of them than ``MAX_COLUMNS``.
+    """
     names = [cell.strip().lstrip("\ufeff").strip() for cell in cells]
     while names and not names[-1]:
         names.pop()
+    if len(names) > MAX_COLUMNS:
+        raise UnreadableFile("record_too_long", line=line_no)
     return tuple(names)
 
 

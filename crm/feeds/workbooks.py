@@ -137,6 +137,6 @@ class WorkbookTable:
 def open_workbook(path: Path) -> WorkbookTable:
     """Open the first sheet of a workbook. Raises ``UnreadableFile``."""
     _refuse_bombs(path)
-    for _line_no, cells in _records(path):
-        return WorkbookTable(path, header_of(cells))
+    for line_no, cells in _records(path):
+        return WorkbookTable(path, header_of(cells, line_no))
     raise UnreadableFile("empty")

@@ -189,6 +189,11 @@ def test_what_is_no_time_is_refused(cell: str) -> None:
     assert complaint(TimeReader("Asia/Shanghai", NOON).read, cell) == "time_unreadable"
 
 
+def test_a_moment_before_the_first_day_of_all_time_is_no_time() -> None:
+    reader = TimeReader("Asia/Shanghai", NOON, ("%Y-%m-%d %H:%M %z",))
+    assert complaint(reader.read, "0001-01-01 00:00 +0800") == "time_unreadable"
+
+
 def test_times_before_the_trade_and_after_tomorrow_are_refused() -> None:
     reader = TimeReader("Asia/Shanghai", NOON)
 

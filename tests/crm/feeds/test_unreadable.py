@@ -199,3 +199,19 @@ def test_a_workbook_without_its_parts_is_damaged(tmp_path: Path) -> None:
     path.write_bytes(buffer.getvalue())
 
     assert refusal(path).code == "damaged_archive"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"orders": "' + b"x" * 200_000 + b'"}',  # One cell, longer than any may be.
+        b"a," * 100_000,  # More columns than any table has.
+        b"," + b"b," * 1001 + b"\n1\n",
+    ],
+)
+def test_a_first_line_that_is_no_header_is_too_long(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_bytes(content)
+
+    found = refusal(path)
+    assert (found.code, found.params["line"]) == ("record_too_long", 1)
