@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.feeds import Problem, UnreadableFile
 from crm.feeds.messages import KIND_LABELS, describe
-from crm.imports import jobs
 from crm.imports.counts import Counts
 from crm.imports.uploads import imported_before
 from crm.models import ImportFile, ImportJob, ImportProblem
@@ -155,12 +154,6 @@ def progress(files: Sequence[ImportFile]) -> Progress:
         rate=round(rate),
         remaining=round((rows - done) / rate) if rate > 0 else None,
     )
-
-
-def is_stalled(job: ImportJob, at: datetime) -> bool:
-    """Say whether a job should be moving and shows no sign of life."""
-    waiting = job.state in (State.QUEUED, State.RUNNING)
-    return waiting and (job.beat_at or job.created_at) < at - jobs.STALLED_AFTER
 
 
 def figures(counts: Counts) -> list[tuple[Promise, int]]:

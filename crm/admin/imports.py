@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -24,7 +23,6 @@ from crm.admin.import_forms import UploadForm
 from crm.admin.import_page import (
     PROBLEMS_A_PAGE,
     figures,
-    is_stalled,
     mapped_columns,
     masked,
     progress,
@@ -36,7 +34,6 @@ from crm.adminkit import PERSONAL_DATA, EndlessAdmin, may, person
 from crm.imports import jobs
 from crm.imports.reports import RefusedRow, csv_lines
 from crm.models import Channel, ImportJob, ImportProblem
-from crm.tasks import check_import
 
 State = ImportJob.State
 
@@ -128,7 +125,7 @@ class ImportJobAdmin(EndlessAdmin):
         if sum(upload.size for upload in uploads) <= CHECK_AT_ONCE:
             jobs.check(job.pk, at=now)
         else:
-            transaction.on_commit(partial(check_import.delay, job.pk))
+            jobs.check_later(job.pk)
         return HttpResponseRedirect(_url("change", job.pk))
 
     # --- the page of a job ---
@@ -154,13 +151,13 @@ class ImportJobAdmin(EndlessAdmin):
             "masked": not full,
             "busy": state in (State.CHECKING, State.QUEUED, State.RUNNING),
             "progress": progress(files),
-            "stalled": is_stalled(job, now),
+            "stalled": jobs.is_stalled(job, now),
             "error": _(job.error) if job.error else "",
             "figures": figures(counts) if started or state == State.DONE else [],
             "may_act": self.has_add_permission(request),
             "can_confirm": state == State.READY,
             "can_discard": state in (State.CHECKING, State.READY, State.FAILED) and not started,
-            "can_resume": readable and (state == State.FAILED or is_stalled(job, now)),
+            "can_resume": readable and (state == State.FAILED or jobs.is_stalled(job, now)),
             "can_again": state == State.DONE,
             "refused": self._refused(request, job, counts.rejected, full=full),
         }
@@ -181,7 +178,7 @@ class ImportJobAdmin(EndlessAdmin):
         """The part of the page that moves. When the job has stopped moving, the browser is told to load the page."""
         job = self._job(request, job_id)
         files = list(job.files.all())
-        context = {"job": job, "progress": progress(files), "stalled": is_stalled(job, timezone.now())}
+        context = {"job": job, "progress": progress(files), "stalled": jobs.is_stalled(job, timezone.now())}
         response = TemplateResponse(request, "admin/crm/importjob/progress.html", context)
         if job.state not in (State.CHECKING, State.QUEUED, State.RUNNING) or context["stalled"]:
             response["HX-Refresh"] = "true"

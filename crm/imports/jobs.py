@@ -40,6 +40,9 @@ STALLED_AFTER = timedelta(seconds=60)
 FILE_CHANGED = gettext_noop("The uploaded file is no longer what was checked, or it is gone. Upload it again.")
 BROKE_OFF = gettext_noop("The program met an error and stopped. What was recorded stays; press Resume to go on.")
 
+# What a worker can be sent to do for a job in one of these states.
+_MOVING = (State.CHECKING, State.QUEUED, State.RUNNING)
+
 
 class WrongState(Exception):
     """The job is not in a state that allows this step; somebody else was quicker, or the page is old."""
@@ -68,18 +71,31 @@ def create(
 def check(job_id: int, *, at: datetime) -> None:
     """Look at every file of a job without recording anything; then it waits for confirmation, or it has failed.
 
-    Does nothing to a job that is not waiting for this.
+    Does nothing to a job that is not waiting for this, or that another worker is checking. A database that goes away
+    leaves the job as it is, to be taken up again; any other error marks it as failed.
     """
-    job = ImportJob.objects.select_related("channel", "profile").get(pk=job_id)
-    if job.state != State.CHECKING:
-        return
-    unreadable = False
-    for file in job.files.all():
-        unreadable |= not _check_file(job, file, at)
-    state = State.FAILED if unreadable else State.READY
-    ImportJob.objects.filter(pk=job_id, state=State.CHECKING).update(
-        state=state, beat_at=at, finished_at=at if unreadable else None
-    )
+    with job_lock(job_id) as held:
+        job = ImportJob.objects.select_related("channel", "profile").get(pk=job_id)
+        if not held or job.state != State.CHECKING:
+            return
+        unreadable, error = False, ""
+        try:
+            for file in job.files.all():
+                unreadable |= not _check_file(job, file, at)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            logger.exception("the check of import %s broke off", job_id)
+            error = BROKE_OFF
+        failed = unreadable or bool(error)
+        ImportJob.objects.filter(pk=job_id, state=State.CHECKING).update(
+            state=State.FAILED if failed else State.READY, error=error, beat_at=at, finished_at=at if failed else None
+        )
+
+
+def check_later(job_id: int) -> None:
+    """Have a worker check a job as soon as its files are committed."""
+    transaction.on_commit(partial(_dispatch, job_id, State.CHECKING))
 
 
 def _check_file(job: ImportJob, file: ImportFile, at: datetime) -> bool:
@@ -107,8 +123,11 @@ def confirm(job_id: int, *, actor_id: int, at: datetime) -> None:
 
 
 def resume(job_id: int, *, actor_id: int, at: datetime) -> None:
-    """Queue a failed or stalled job again; it goes on where the last committed batch ended."""
-    _queue(job_id, [State.FAILED, State.RUNNING, State.QUEUED], action="import.resume", actor_id=actor_id, at=at)
+    """Queue a failed or stalled job again; it goes on where the last committed batch ended.
+
+    A job whose files were never all checked is checked again instead: nobody has seen what is in them.
+    """
+    _queue(job_id, [State.FAILED, *_MOVING], action="import.resume", actor_id=actor_id, at=at)
 
 
 def run_again(job_id: int, *, actor_id: int, at: datetime) -> None:
@@ -137,35 +156,45 @@ def discard(job_id: int, *, actor_id: int, at: datetime) -> None:
 def _queue(job_id: int, states: list[State], *, action: str, actor_id: int, at: datetime) -> None:
     with transaction.atomic():
         job = ImportJob.objects.select_for_update().get(pk=job_id)
-        if job.state not in states or any("unreadable" in file.inspection for file in job.files.all()):
+        files = list(job.files.all())
+        if job.state not in states or any("unreadable" in file.inspection for file in files):
             raise WrongState(job.state)
-        job.state, job.beat_at, job.finished_at, job.error = State.QUEUED, at, None, ""
+        job.state = State.QUEUED if all(file.inspection for file in files) else State.CHECKING
+        job.beat_at, job.finished_at, job.error = at, None, ""
         job.save(update_fields=["state", "beat_at", "finished_at", "error"])
         log_action(action, actor_id=actor_id, at=at, job=job_id)
-        transaction.on_commit(partial(_dispatch, job_id))
+        transaction.on_commit(partial(_dispatch, job_id, State(job.state)))
 
 
-def _dispatch(job_id: int) -> None:
+def _dispatch(job_id: int, state: State) -> None:
     # Imported late: tasks stand above this module. A broker that is away is no reason to fail, as the job is queued in
     # the database and ``take_up_stalled`` finds it there.
-    from crm.tasks import run_import
+    from crm.tasks import check_import, run_import
 
+    task = check_import if state == State.CHECKING else run_import
     try:
-        run_import.delay(job_id)
-    except run_import.OperationalError:
+        task.delay(job_id)
+    except task.OperationalError:
         logger.warning("import %s waits in the database: the broker did not answer", job_id)
 
 
 def take_up_stalled(*, at: datetime) -> list[int]:
     """Dispatch every job that waits or runs without a sign of life and that no live session works on."""
     silent = Q(beat_at__lt=at - STALLED_AFTER) | Q(beat_at=None, created_at__lt=at - STALLED_AFTER)
-    waiting = ImportJob.objects.filter(silent, state__in=[State.QUEUED, State.RUNNING])
-    stalled = sorted(set(waiting.values_list("pk", flat=True)) - locked_jobs())
+    waiting = ImportJob.objects.filter(silent, state__in=_MOVING).order_by("pk").values_list("pk", "state")
+    locked = locked_jobs()
+    stalled = [(job_id, State(state)) for job_id, state in waiting if job_id not in locked]
     # Renewing the sign of life keeps the next minute's round from sending the same job again.
-    ImportJob.objects.filter(pk__in=stalled).update(beat_at=at)
-    for job_id in stalled:
-        _dispatch(job_id)
-    return stalled
+    ImportJob.objects.filter(pk__in=[job_id for job_id, _state in stalled]).update(beat_at=at)
+    for job_id, state in stalled:
+        _dispatch(job_id, state)
+    return [job_id for job_id, _state in stalled]
+
+
+def is_stalled(job: ImportJob, at: datetime) -> bool:
+    """Say whether a job should be moving, shows no sign of life, and no live session works on it."""
+    silent = job.state in _MOVING and (job.beat_at or job.created_at) < at - STALLED_AFTER
+    return silent and job.pk not in locked_jobs()
 
 
 def run(job_id: int, *, clock: Callable[[], datetime]) -> bool:

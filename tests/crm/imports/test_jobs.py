@@ -236,6 +236,66 @@ def test_a_confirmed_job_whose_message_was_lost_is_taken_up(
     assert jobs.take_up_stalled(at=at + timedelta(minutes=2)) == [queued.pk]
 
 
+@pytest.fixture
+def unchecked(shop: Channel, owner: User, at: datetime) -> ImportJob:
+    """A large upload whose worker never came to check it."""
+    content = SimpleUploadedFile("march.csv", order_list(TRADES).encode("gbk"))
+    return jobs.create(channel=shop, profile=None, uploads=[content], actor_id=owner.pk, at=at)
+
+
+def test_a_check_that_was_lost_is_taken_up(
+    unchecked: ImportJob, at: datetime, monkeypatch: pytest.MonkeyPatch, dispatched: list[int]
+) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr(tasks.check_import, "delay", sent.append)
+    assert jobs.take_up_stalled(at=at + timedelta(seconds=61)) == [unchecked.pk]
+    assert (sent, dispatched) == ([unchecked.pk], [])
+
+
+def test_a_check_that_a_worker_is_busy_with_is_not_stalled(unchecked: ImportJob, at: datetime) -> None:
+    later = at + timedelta(seconds=61)
+    assert jobs.is_stalled(unchecked, later)
+    with job_lock(unchecked.pk):
+        assert not jobs.is_stalled(unchecked, later)
+        assert jobs.take_up_stalled(at=later) == []
+
+
+def test_a_check_that_breaks_off_fails_the_job_and_resuming_checks_again(
+    unchecked: ImportJob,
+    owner: User,
+    at: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    monkeypatch.setattr(tasks.check_import, "delay", lambda job_id: jobs.check(job_id, at=at))
+    with monkeypatch.context() as broken:
+        broken.setattr(jobs, "_check_file", lambda *_: 1 // 0)
+        jobs.check(unchecked.pk, at=at)
+    unchecked.refresh_from_db()
+    assert (unchecked.state, unchecked.error) == (State.FAILED, jobs.BROKE_OFF)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        jobs.resume(unchecked.pk, actor_id=owner.pk, at=at)
+    unchecked.refresh_from_db()
+    assert (unchecked.state, unchecked.error) == (State.READY, "")
+    assert not Order.objects.exists()
+
+
+def test_a_broker_that_is_away_does_not_lose_an_upload(
+    unchecked: ImportJob,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    def away(job_id: int) -> None:
+        raise tasks.check_import.OperationalError
+
+    monkeypatch.setattr(tasks.check_import, "delay", away)
+    with django_capture_on_commit_callbacks(execute=True):
+        jobs.check_later(unchecked.pk)
+    unchecked.refresh_from_db()
+    assert unchecked.state == State.CHECKING
+
+
 def test_a_job_that_waits_for_a_person_is_left_alone(ready: ImportJob, at: datetime, dispatched: list[int]) -> None:
     assert jobs.take_up_stalled(at=at + timedelta(days=2)) == []
 
