@@ -6,8 +6,10 @@ from django import forms
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from import_export.admin import ImportExportMixin
 from import_export.formats.base_formats import CSV, XLSX
@@ -18,6 +20,7 @@ from unfold.contrib.import_export.forms import ExportForm, ImportForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from crm.adminkit import PERSONAL_DATA, may, person
+from crm.imports.jobs import FILE_CHANGED
 from crm.models import Member
 from crm.resources import TITLES, MemberResource
 from crm.stafflog import log_action
@@ -52,6 +55,20 @@ class MemberConfirmForm(ConfirmImportForm):
     reason = forms.CharField(widget=forms.HiddenInput(), max_length=300)
 
 
+class FileGone(Exception):
+    """The file that was to be imported no longer waits: it was imported by an earlier click, or its day is over."""
+
+
+class WaitingFile(CacheStorage):
+    """A file between preview and confirmation, in the cache, from where it vanishes by itself."""
+
+    def read(self) -> Any:
+        content = super().read()
+        if content is None:
+            raise FileGone
+        return content
+
+
 class MemberImportExportMixin(ImportExportMixin):
     """Exports are masked for those who may not see personal data; imports need that permission, as their preview shows
     what is stored."""
@@ -63,8 +80,7 @@ class MemberImportExportMixin(ImportExportMixin):
     export_form_class = MemberExportForm
     to_encoding = "utf-8-sig"
     skip_admin_log = True  # The staff log has one line for the whole file.
-    # Between preview and confirmation the file waits in the cache, from where it vanishes by itself.
-    tmp_storage_class = CacheStorage
+    tmp_storage_class = WaitingFile
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         return may(request, "crm.export_member")
@@ -97,6 +113,14 @@ class MemberImportExportMixin(ImportExportMixin):
 
     def import_action(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         return _with_titles(super().import_action(request, **kwargs))
+
+    def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        try:
+            response: HttpResponse = super().process_import(request, **kwargs)
+        except FileGone:
+            messages.error(request, gettext(FILE_CHANGED))
+            return redirect("admin:crm_member_import")
+        return response
 
     def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, Any]:
         initial: dict[str, Any] = super().get_confirm_form_initial(request, import_form)

@@ -272,6 +272,15 @@ class TestPages:
         assert (action.action, action.reason) == ("members.import", "Newsletter replies")
         assert action.details["updated"] == 1
 
+    def test_a_second_confirmation_asks_for_the_file_again(
+        self, importer: User, client: Client, xiaolu: Member
+    ) -> None:
+        preview = self.upload(client, f"id,note\n{xiaolu.pk},Likes green tea\n".encode())
+        self.confirm(client, preview)
+        again = self.confirm(client, preview)
+        assert again.redirect_chain == [(reverse("admin:crm_member_import"), 302)]
+        assert StaffAction.objects.count() == 1
+
     def test_a_preview_with_a_refused_row_offers_no_confirmation(
         self, importer: User, client: Client, xiaolu: Member
     ) -> None:
