@@ -17,7 +17,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from crm.adminkit import EndlessAdmin, Panel, add_member_panel, may, person
+from crm.adminkit import EndlessAdmin, Panel, add_member_panel, may, names_field, person
 from redemption import desk
 from redemption.choices import Standing
 from redemption.codes import read_code
@@ -98,6 +98,10 @@ class CouponAdmin(EndlessAdmin):
     search_help_text = gettext_lazy("The whole code")
     readonly_fields = ("full_code", "end_of_code", "standing")
     list_before_template = "admin/redemption/check_link.html"
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        hidden = names_field(lookup, "code", "key") and not may(request, USE_COUPON)
+        return not hidden and bool(super().lookup_allowed(lookup, value, request))
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         rest = ("member", "plan", "yuan", "points", "standing", "issued_at", "expires_at", "used_at")

@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from crm.admin import member_panels
 from crm.admin.member_import import MemberImportExportMixin
 from crm.admin.member_search import find_members
-from crm.adminkit import PERSONAL_DATA, Column, masked_email, masked_phone, may, member_columns, person
+from crm.adminkit import PERSONAL_DATA, Column, masked_email, masked_phone, may, member_columns, names_field, person
 from crm.adminkit import member_panels as panels_of
 from crm.feeds.cells import read_phone
 from crm.models import Member, Order
@@ -111,6 +111,10 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Member], search_term: str
     ) -> tuple[QuerySet[Member], bool]:
         return find_members(queryset, search_term), False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        hidden = names_field(lookup, "email", "phone", "birthday") and not may(request, PERSONAL_DATA)
+        return not hidden and bool(super().lookup_allowed(lookup, value, request))
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         contact = ("full_phone", "full_email") if may(request, PERSONAL_DATA) else ("shown_phone", "shown_email")

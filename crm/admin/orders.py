@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from crm.adminkit import PERSONAL_DATA, ReadOnlyAdmin, may
+from crm.adminkit import PERSONAL_DATA, ReadOnlyAdmin, may, names_field
 from crm.choices import OrderStatus, RefundStatus
 from crm.models import Identity, Order, OrderLine, Refund
 
@@ -69,6 +69,10 @@ class OrderAdmin(ReadOnlyAdmin):
     search_help_text = _("Order number or platform name, in full")
     inlines = (OrderLineInline, RefundInline)
     readonly_fields = ("other_columns",)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        hidden = names_field(lookup, "raw") and not may(request, PERSONAL_DATA)
+        return not hidden and bool(super().lookup_allowed(lookup, value, request))
 
     def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> list[tuple[Any, dict[str, Any]]]:
         facts = ("channel", "external_no", "member", "identity", "status", "paid", "refunded", "title", "close_reason")

@@ -1,5 +1,8 @@
 """The staff log: who did what, when and why."""
 
+import json
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -7,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from crm.adminkit import EndlessAdmin
+from crm.adminkit import PERSONAL_DATA, EndlessAdmin, masked_email, may, names_field
 from crm.models import StaffAction
 
 # What the stable words of the log mean. A word that is not here is shown as it is.
@@ -54,8 +57,22 @@ class StaffActionAdmin(EndlessAdmin):
     list_display = ("at", "actor", "what", "member", "reason")
     list_filter = (ActionFilter,)
     list_select_related = ("actor", "member")
-    fields = ("at", "actor", "what", "member", "reason", "details")
-    readonly_fields = fields
+    readonly_fields = ("at", "actor", "what", "member", "reason", "details", "masked_details")
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        hidden = names_field(lookup, "details") and not may(request, PERSONAL_DATA)
+        return not hidden and bool(super().lookup_allowed(lookup, value, request))
+
+    def get_fields(self, request: HttpRequest, obj: StaffAction | None = None) -> tuple[Any, ...]:
+        details = "details" if may(request, PERSONAL_DATA) else "masked_details"
+        return ("at", "actor", "what", "member", "reason", details)
+
+    @display(description=_("details"))
+    def masked_details(self, action: StaffAction) -> str:
+        shown = action.details
+        if "email" in shown:
+            shown = shown | {"email": masked_email(shown["email"])}
+        return json.dumps(shown, ensure_ascii=False)
 
     @display(description=_("what"))
     def what(self, action: StaffAction) -> str:

@@ -88,6 +88,15 @@ class TestList:
         assert "13800000001" in shown
         assert "xiaolu@example.com" in shown
 
+    @pytest.mark.parametrize("field", ["email", "phone", "birthday"])
+    def test_what_is_masked_cannot_be_guessed_by_filters(
+        self, field: str, client: Client, grant: Grant, xiaolu: Member
+    ) -> None:
+        client.force_login(grant("crm.view_member"))
+        assert client.get(reverse(LIST), {f"{field}__gte": "1"}).status_code == 400
+        client.force_login(grant("crm.view_member", PERSONAL))
+        assert client.get(reverse(LIST), {f"{field}__gte": "1"}).status_code in {200, 302}
+
     def test_it_shows_points_and_orders(
         self, client: Client, grant: Grant, shop: Channel, xiaolu: Member, give_points: GivePoints
     ) -> None:
@@ -237,3 +246,29 @@ def test_every_model_that_is_only_shown_refuses_even_the_owner(admin_client: Cli
     for label in ("order", "refund", "product", "staffaction"):
         assert admin_client.get(reverse(f"admin:crm_{label}_add")).status_code == 403
     assert Identity not in admin.site._registry
+
+
+def test_the_other_columns_of_orders_cannot_be_guessed_by_filters(
+    client: Client, grant: Grant, shop: Channel, xiaolu: Member
+) -> None:
+    OrderFactory(channel=shop, member=xiaolu, raw={"收货地址": "文三路 1 号"})
+    orders = reverse("admin:crm_order_changelist")
+    client.force_login(grant("crm.view_order"))
+    assert client.get(orders, {"raw__收货地址__startswith": "文"}).status_code == 400
+    assert client.get(orders, {"member__id__exact": xiaolu.pk}).status_code == 200
+    client.force_login(grant("crm.view_order", PERSONAL))
+    assert client.get(orders, {"raw__收货地址__startswith": "文"}).status_code == 200
+
+
+def test_the_staff_log_masks_addresses(client: Client, grant: Grant, xiaolu: Member, at: datetime) -> None:
+    action = log_action("member.claim", actor_id=None, at=at, member_id=xiaolu.pk, email="xiaolu@example.com")
+    page, entries = (
+        reverse("admin:crm_staffaction_change", args=[action.pk]),
+        reverse("admin:crm_staffaction_changelist"),
+    )
+    client.force_login(grant("crm.view_staffaction"))
+    assert "xiaolu@example.com" not in (masked := client.get(page).content.decode())
+    assert "x***@example.com" in masked
+    assert client.get(entries, {"details__email__startswith": "x"}).status_code == 400
+    client.force_login(grant("crm.view_staffaction", PERSONAL))
+    assert "xiaolu@example.com" in client.get(page).content.decode()

@@ -41,6 +41,14 @@ def look_up(client: Client, code: str) -> Any:
     return response
 
 
+def test_a_hidden_code_cannot_be_guessed_by_filters(client: Client, grant: Grant, coupon: Coupon) -> None:
+    coupons, guess = reverse("admin:redemption_coupon_changelist"), {"code__startswith": coupon.code[:1]}
+    client.force_login(grant("redemption.view_coupon"))
+    assert client.get(coupons, guess).status_code == 400
+    client.force_login(grant("redemption.view_coupon", "redemption.use_coupon"))
+    assert client.get(coupons, guess).status_code == 200
+
+
 class TestDesk:
     def test_a_code_shows_its_coupon_and_takes_nothing(self, desk: User, client: Client, coupon: Coupon) -> None:
         page = look_up(client, coupon.spoken_code.lower())
