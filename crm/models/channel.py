@@ -16,9 +16,7 @@ class Channel(models.Model):
         help_text=_("Short name used in commands and keys."),
     )
     name = models.CharField(_("name"), max_length=120)
-    platform = models.CharField(
-        _("platform"), max_length=20, choices=Platform, default=Platform.TAOBAO
-    )
+    platform = models.CharField(_("platform"), max_length=20, choices=Platform, default=Platform.TAOBAO)
     currency = models.CharField(_("currency"), max_length=3, default="CNY")
     time_zone = models.CharField(
         _("time zone"),

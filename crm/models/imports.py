@@ -33,9 +33,7 @@ class ImportJob(models.Model):
         FAILED = "failed", _("Failed")
         CANCELLED = "cancelled", _("Cancelled")
 
-    channel = models.ForeignKey(
-        "crm.Channel", on_delete=models.PROTECT, verbose_name=_("channel")
-    )
+    channel = models.ForeignKey("crm.Channel", on_delete=models.PROTECT, verbose_name=_("channel"))
     profile = models.ForeignKey(
         ImportProfile,
         on_delete=models.PROTECT,
@@ -43,9 +41,7 @@ class ImportJob(models.Model):
         blank=True,
         verbose_name=_("import profile"),
     )
-    state = models.CharField(
-        _("state"), max_length=10, choices=State, default=State.CHECKING
-    )
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.CHECKING)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,

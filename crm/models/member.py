@@ -36,12 +36,8 @@ class Member(models.Model):
         verbose_name_plural = _("members")
         ordering = ["-id"]
         indexes = [
-            models.Index(
-                Lower("email"), name="crm_member_email", condition=~models.Q(email="")
-            ),
-            models.Index(
-                "phone", name="crm_member_phone", condition=~models.Q(phone="")
-            ),
+            models.Index(Lower("email"), name="crm_member_email", condition=~models.Q(email="")),
+            models.Index("phone", name="crm_member_phone", condition=~models.Q(phone="")),
             GinIndex(
                 OpClass(models.F("name"), name="gin_trgm_ops"),
                 name="crm_member_name_trgm",
@@ -62,9 +58,7 @@ class Member(models.Model):
 class Identity(models.Model):
     """A member's name on one channel. ``seen_at`` is the instant of the order that the contact details come from."""
 
-    channel = models.ForeignKey(
-        "crm.Channel", on_delete=models.PROTECT, verbose_name=_("channel")
-    )
+    channel = models.ForeignKey("crm.Channel", on_delete=models.PROTECT, verbose_name=_("channel"))
     external_id = models.CharField(_("name on the platform"), max_length=120)
     member = models.ForeignKey(
         Member,
@@ -82,20 +76,12 @@ class Identity(models.Model):
         verbose_name_plural = _("platform identities")
         ordering = ["channel_id", "external_id"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["channel", "external_id"], name="crm_identity_once"
-            ),
-            models.CheckConstraint(
-                condition=~models.Q(external_id=""), name="crm_identity_named"
-            ),
+            models.UniqueConstraint(fields=["channel", "external_id"], name="crm_identity_once"),
+            models.CheckConstraint(condition=~models.Q(external_id=""), name="crm_identity_named"),
         ]
         indexes = [
-            models.Index(
-                "email", name="crm_identity_email", condition=~models.Q(email="")
-            ),
-            models.Index(
-                "phone", name="crm_identity_phone", condition=~models.Q(phone="")
-            ),
+            models.Index("email", name="crm_identity_email", condition=~models.Q(email="")),
+            models.Index("phone", name="crm_identity_phone", condition=~models.Q(phone="")),
             GinIndex(
                 OpClass(models.F("external_id"), name="gin_trgm_ops"),
                 name="crm_identity_trgm",

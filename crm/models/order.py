@@ -16,9 +16,7 @@ class Order(models.Model):
     An order whose buyer is not known (a guest, or a detail list that came before the order list) has no member.
     """
 
-    channel = models.ForeignKey(
-        "crm.Channel", on_delete=models.PROTECT, verbose_name=_("channel")
-    )
+    channel = models.ForeignKey("crm.Channel", on_delete=models.PROTECT, verbose_name=_("channel"))
     external_no = models.CharField(_("order number"), max_length=64)
     member = models.ForeignKey(
         "crm.Member",
@@ -35,9 +33,7 @@ class Order(models.Model):
         blank=True,
         verbose_name=_("platform identity"),
     )
-    status = models.CharField(
-        _("status"), max_length=10, choices=OrderStatus, default=OrderStatus.PLACED
-    )
+    status = models.CharField(_("status"), max_length=10, choices=OrderStatus, default=OrderStatus.PLACED)
     paid = models.DecimalField(
         _("paid"),
         max_digits=14,
@@ -54,9 +50,7 @@ class Order(models.Model):
     )
     # The refund total of the order row itself. Refund rows may say more or less; ``refunded`` is the greater of the
     # two.
-    refunded_reported = models.DecimalField(
-        max_digits=14, decimal_places=2, default=0, editable=False
-    )
+    refunded_reported = models.DecimalField(max_digits=14, decimal_places=2, default=0, editable=False)
     amount_from_lines = models.BooleanField(default=False, editable=False)
     placed_at = models.DateTimeField(_("placed"), null=True, blank=True)
     paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
@@ -74,12 +68,8 @@ class Order(models.Model):
         verbose_name_plural = _("orders")
         ordering = ["-placed_at", "-id"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["channel", "external_no"], name="crm_order_once"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(paid__gte=0), name="crm_order_paid_not_negative"
-            ),
+            models.UniqueConstraint(fields=["channel", "external_no"], name="crm_order_once"),
+            models.CheckConstraint(condition=models.Q(paid__gte=0), name="crm_order_paid_not_negative"),
             models.CheckConstraint(
                 condition=models.Q(refunded__gte=0),
                 name="crm_order_refunded_not_negative",
@@ -101,31 +91,21 @@ class Order(models.Model):
 class OrderLine(models.Model):
     """One line of an order. ``key`` is what the feed tells lines apart by."""
 
-    order = models.ForeignKey(
-        Order, on_delete=models.CASCADE, related_name="lines", verbose_name=_("order")
-    )
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines", verbose_name=_("order"))
     key = models.CharField(max_length=80, editable=False)
-    product = models.ForeignKey(
-        "crm.Product", on_delete=models.PROTECT, verbose_name=_("product")
-    )
+    product = models.ForeignKey("crm.Product", on_delete=models.PROTECT, verbose_name=_("product"))
     title = models.CharField(_("title"), max_length=300)
     options = models.CharField(_("options"), max_length=300, blank=True)
     quantity = models.IntegerField(_("quantity"))
-    unit_price = models.DecimalField(
-        _("unit price"), max_digits=14, decimal_places=4, null=True, blank=True
-    )
-    amount = models.DecimalField(
-        _("amount"), max_digits=14, decimal_places=2, null=True, blank=True
-    )
+    unit_price = models.DecimalField(_("unit price"), max_digits=14, decimal_places=4, null=True, blank=True)
+    amount = models.DecimalField(_("amount"), max_digits=14, decimal_places=2, null=True, blank=True)
     version = models.CharField(max_length=80, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("order line")
         verbose_name_plural = _("order lines")
         ordering = ["id"]
-        constraints = [
-            models.UniqueConstraint(fields=["order", "key"], name="crm_orderline_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["order", "key"], name="crm_orderline_once")]
 
     def __str__(self) -> str:
         return self.title
@@ -134,9 +114,7 @@ class OrderLine(models.Model):
 class Refund(models.Model):
     """Money that went back. Without an order it is a return that the platform reports on its own."""
 
-    channel = models.ForeignKey(
-        "crm.Channel", on_delete=models.PROTECT, verbose_name=_("channel")
-    )
+    channel = models.ForeignKey("crm.Channel", on_delete=models.PROTECT, verbose_name=_("channel"))
     external_no = models.CharField(_("refund number"), max_length=64)
     order = models.ForeignKey(
         Order,
@@ -154,9 +132,7 @@ class Refund(models.Model):
         related_name="refunds",
         verbose_name=_("member"),
     )
-    status = models.CharField(
-        _("status"), max_length=10, choices=RefundStatus, default=RefundStatus.SUCCESS
-    )
+    status = models.CharField(_("status"), max_length=10, choices=RefundStatus, default=RefundStatus.SUCCESS)
     amount = models.DecimalField(_("amount"), max_digits=14, decimal_places=2)
     at = models.DateTimeField(_("refunded at"), null=True, blank=True)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
@@ -166,12 +142,8 @@ class Refund(models.Model):
         verbose_name_plural = _("refunds")
         ordering = ["-at", "-id"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["channel", "external_no"], name="crm_refund_once"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(amount__gte=0), name="crm_refund_amount_not_negative"
-            ),
+            models.UniqueConstraint(fields=["channel", "external_no"], name="crm_refund_once"),
+            models.CheckConstraint(condition=models.Q(amount__gte=0), name="crm_refund_amount_not_negative"),
         ]
 
     def __str__(self) -> str:
