@@ -10,7 +10,7 @@ from tests.crash.ordeal import Ordeal
 def test_nothing_is_lost_or_done_twice_when_server_and_writers_are_killed(tmp_path: Path) -> None:
     ordeal = Ordeal(tmp_path, Random(3))
 
-    ordeal.endure(12, between_kills=(1.0, 2.5))
+    ordeal.endure(kills=6)
 
     assert ordeal.server_kills > 0
     assert ordeal.writer_kills > 0

@@ -18,7 +18,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="pk-crash-") as folder:
         ordeal = Ordeal(Path(folder), Random(arguments.seed))
         begun = time.monotonic()
-        ordeal.endure(60 * arguments.minutes)
+        ordeal.endure(seconds=60 * arguments.minutes)
         kills = f"{ordeal.server_kills} kills of the server, {ordeal.writer_kills} of writers"
         print(f"{time.monotonic() - begun:.0f} s, {kills}")
         print(ordeal.prove())

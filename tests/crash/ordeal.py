@@ -17,6 +17,7 @@ from config.embedded.postgres import Postgres
 
 WRITERS = 3
 MEMBERS = 40  # Few enough that writers meet at the same accounts all the time.
+PATIENCE_SECONDS = 120
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -64,16 +65,17 @@ class Ordeal:
         """Where a writer notes what it does."""
         return self.folder / f"writer-{number}.jsonl"
 
-    def endure(self, seconds: float, *, between_kills: tuple[float, float] = (1.0, 6.0)) -> None:
-        """Let the writers write for so long, killing a writer or the server every few seconds."""
+    def endure(self, *, seconds: float = 0, kills: int = 0) -> None:
+        """Let the writers write for so long and until so many kills, of a writer or of the server, each after the
+        writers got on by a random piece: on a busy machine they get on slowly, and are killed as slowly."""
         with ExitStack() as stack:
             server = stack.enter_context(_server(self.folder))
             self.finish(PREPARE, str(MEMBERS))
             writers = {number: self._start(number) for number in range(WRITERS)}
             stack.callback(lambda: [_kill(writer) for writer in writers.values()])
             end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                time.sleep(self.random.uniform(*between_kills))
+            while time.monotonic() < end or self.server_kills + self.writer_kills < kills:
+                self._let_them_write(self.random.randint(2_000, 60_000))
                 if self.random.random() < 0.5:
                     server.crash()
                     self.server_kills += 1
@@ -82,6 +84,19 @@ class Ordeal:
                     _kill(writers[number])
                     self.writer_kills += 1
                     writers[number] = self._start(number)
+
+    def _let_them_write(self, more: int) -> None:
+        """Wait until the notes have grown by so many bytes. Raises TimeoutError when the writers do not get on."""
+        patience = time.monotonic() + PATIENCE_SECONDS
+        goal = self._written() + more
+        while self._written() < goal:
+            if time.monotonic() > patience:
+                raise TimeoutError(f"the writers have not got on for {PATIENCE_SECONDS} s")
+            time.sleep(0.01)
+
+    def _written(self) -> int:
+        notes = [self.notes(number) for number in range(WRITERS)]
+        return sum(path.stat().st_size for path in notes if path.exists())
 
     def prove(self) -> str:
         """Restart once more, let every unanswered act be repeated, and prove the ledger: see ``tests.crash.proof``."""
