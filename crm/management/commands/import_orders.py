@@ -1,6 +1,7 @@
 """``manage.py import_orders FILE... --channel CODE``: orders from files, with a JSON summary as the last output."""
 
 import json
+import os
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
@@ -99,6 +100,8 @@ class Command(BaseCommand):
         rejects = options["rejects"]
         if rejects is None and not dry_run:
             rejects = Path(f"rejected-{files[0].source.path.stem}.csv")
+        if rejects is not None:
+            self._refuse_unwritable(rejects, options["files"])
         try:
             with RefusedRowsFile(rejects) as refused, _undone() if dry_run else nullcontext():
                 if not channel.pk:
@@ -172,6 +175,17 @@ class Command(BaseCommand):
         if complaints:
             raise CommandError("\n".join([*complaints, _("Nothing was written.")]), returncode=2)
         return files
+
+    @staticmethod
+    def _refuse_unwritable(rejects: Path, files: Sequence[Path]) -> None:
+        """Make sure that refused rows can be kept before anything is written, and not in the place of an import."""
+        if rejects.exists():
+            unfit = not rejects.is_file() or any(rejects.samefile(path) for path in files)
+        else:
+            unfit = not rejects.parent.is_dir()
+        if unfit or not os.access(rejects if rejects.exists() else rejects.parent, os.W_OK):
+            message = _("Refused rows cannot be written to %(path)s. Name another file with --rejects.")
+            raise CommandError("\n".join([message % {"path": rejects}, _("Nothing was written.")]), returncode=2)
 
     def _run(self, file: _Checked, at: datetime, refused: RefusedRowsFile) -> Counts:
         expected, done, told = file.inspection.rows, Counts(), time.monotonic()

@@ -186,3 +186,16 @@ def test_a_later_success_matures_what_was_pending(
     done = Trade(WANG.number, WANG.buyer, WANG.paid, COMPLETED)
     summary = run(capsys, write(folder / "april.csv", [done]), "--channel", "tea")
     assert summary["orders_updated"] == 1
+
+
+@pytest.mark.parametrize("rejects", ["march.csv", ".", "nowhere/refused.csv"])
+def test_refused_rows_must_have_a_place_of_their_own_before_anything_is_written(
+    rejects: str, shop: Channel, folder: Path
+) -> None:
+    file = write(folder / "march.csv", [LIN, DAMAGED])
+    before = file.read_bytes()
+    refused = refusal(file, "--channel", "tea", "--rejects", folder / rejects)
+    assert refused.returncode == 2
+    assert "--rejects" in str(refused)
+    assert file.read_bytes() == before
+    assert not Order.objects.exists()
