@@ -98,11 +98,7 @@ TEMPLATES = [
 # --- data -----------------------------------------------------------------------------------------------------------
 
 DATABASE_URL = env.str("DATABASE_URL", "")
-DATABASES = {
-    "default": locations.database(
-        DATABASE_URL, VAR_DIR, pool=env.bool("DATABASE_POOL", False)
-    )
-}
+DATABASES = {"default": locations.database(DATABASE_URL, VAR_DIR, pool=env.bool("DATABASE_POOL", False))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "crm.User"
 
@@ -116,7 +112,11 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = env.str("PROGRAMME_TIME_ZONE", "Asia/Shanghai")
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
-    "resume stalled imports": {"task": "crm.tasks.resume_stalled_imports", "schedule": 60.0, "options": {"expires": 50}},
+    "resume stalled imports": {
+        "task": "crm.tasks.resume_stalled_imports",
+        "schedule": 60.0,
+        "options": {"expires": 50},
+    },
     # In the programme's time zone, which is Celery's; a few minutes after midnight the clocks of all machines agree.
     "night work": {"task": "loyalty.tasks.run_nightly", "schedule": crontab(hour=0, minute=10)},
 }
@@ -124,15 +124,11 @@ CELERY_BEAT_SCHEDULE = {
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": locations.cache(
-            env.str("CACHE_URL", ""), VAR_DIR, broker_url=BROKER_URL
-        ),
+        "LOCATION": locations.cache(env.str("CACHE_URL", ""), VAR_DIR, broker_url=BROKER_URL),
     }
 }
 
-MEDIA_ROOT = (
-    VAR_DIR / "media"
-)  # Uploaded exports hold personal data: nothing serves this folder.
+MEDIA_ROOT = VAR_DIR / "media"  # Uploaded exports hold personal data: nothing serves this folder.
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
@@ -157,9 +153,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": env.str(
-            "STATIC_BACKEND", "whitenoise.storage.CompressedManifestStaticFilesStorage"
-        ),
+        "BACKEND": env.str("STATIC_BACKEND", "whitenoise.storage.CompressedManifestStaticFilesStorage"),
     },
 }
 
@@ -214,6 +208,7 @@ X_FRAME_OPTIONS = "DENY"
 
 AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURE_LIMIT", 8)
 AXES_COOLOFF_TIME = 0.25  # hours
+AXES_CLIENT_IP_CALLABLE = "crm.signin.visitor_address"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False  # No greeting in the log of every command.
@@ -255,9 +250,7 @@ SITE_LABEL = _("Pointkeeper")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
-    },
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
 }

@@ -50,6 +50,12 @@ class BuyerAdapter(DefaultAccountAdapter):
         return response
 
 
+def visitor_address(request: HttpRequest) -> str | None:
+    """Return the visitor's network address, found behind proxies of ours as the rate limits find it; None for a request
+    that came over no network."""
+    return BuyerAdapter().get_client_ip(request) if "REMOTE_ADDR" in request.META else None
+
+
 class AskForCodeForm(RequestLoginCodeForm):
     """Where a buyer types his address. Whoever asks too often, by address or by network, is told to wait."""
 
