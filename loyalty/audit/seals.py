@@ -63,7 +63,7 @@ def check_seals(scope: Scope, findings: Findings, progress: Progress) -> tuple[i
             findings.add(Mismatch("seal_has_its_day", 0, f"close {number}", number, 0))
         progress("figures", 0)
         _check_figures(recent, lowest, findings)
-        _check_unsealed(lowest, findings)
+        _check_unsealed(lowest, closes[-1].sealed_to, findings)
     return len(closes), closes[-1].digest.hex() if closes else ""
 
 
@@ -198,17 +198,17 @@ _KINDS = """
 """
 
 
-def _check_unsealed(lowest: int, findings: Findings) -> None:
+def _check_unsealed(lowest: int, highest: int, findings: Findings) -> None:
     """Where every entry that exists was sealed, none can have come later: somebody put it there."""
-    find(findings, _UNSEALED, {"lowest": lowest, "floor": fetch("SELECT loyalty_sealed_floor()")[0][0]})
+    find(findings, _UNSEALED, {"lowest": lowest, "highest": highest})
 
 
 _UNSEALED = """
     SELECT 'entry_has_its_seal', e.account_id, 'entry ' || e.id, 1, 0
       FROM loyalty_entry AS e
-     WHERE e.id > %(lowest)s AND e.id <= %(floor)s
+     WHERE e.id > %(lowest)s AND e.id <= %(highest)s
        AND NOT EXISTS (
            SELECT FROM loyalty_entryseal AS s
-            WHERE s.entry_id = e.id AND s.entry_id > %(lowest)s AND s.entry_id <= %(floor)s
+            WHERE s.entry_id = e.id AND s.entry_id > %(lowest)s AND s.entry_id <= %(highest)s
        )
 """

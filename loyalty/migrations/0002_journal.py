@@ -24,7 +24,6 @@ DROP FUNCTION loyalty_policy;
 DROP TYPE loyalty_validity;
 DROP FUNCTION loyalty_write_close;
 DROP FUNCTION loyalty_seal_day;
-DROP FUNCTION loyalty_sealed_floor;
 DROP FUNCTION loyalty_close_digest;
 DROP FUNCTION loyalty_seals_digest;
 DROP FUNCTION loyalty_entry_digest;

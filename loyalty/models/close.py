@@ -48,8 +48,9 @@ class DayClose(models.Model):
     The day's entries are those that were recorded before its end and that no earlier day had taken; ``late_entries`` of
     them were recorded before the day began. ``seals_digest`` is worked out over their seals, and ``digest`` over that,
     over the day before and over every figure here (docs/decisions/0006). Its entries have ids above ``sealed_from``.
-    Entries up to ``sealed_to`` belong to this day or an earlier one, unless a transaction older than ``horizon`` was
-    still writing one; so nothing up to there needs to be looked at again once the last of those has ended.
+    Every entry up to ``sealed_to`` that exists, or ever will, belongs to this day or an earlier one, so the next day
+    looks above it. ``seen_to`` is the highest id that existed, and ``transaction`` the number of the transaction that
+    closed the day: they let a later day prove how far that is.
     """
 
     number = models.PositiveIntegerField(_("number"), primary_key=True)
@@ -93,7 +94,8 @@ class DayClose(models.Model):
     digest = models.BinaryField(max_length=32, editable=False)
     sealed_from = models.BigIntegerField(editable=False)
     sealed_to = models.BigIntegerField(editable=False)
-    horizon = models.BigIntegerField(editable=False)
+    seen_to = models.BigIntegerField(editable=False)
+    transaction = models.BigIntegerField(editable=False)
 
     class Meta:
         verbose_name = _("daily close")

@@ -43,23 +43,21 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                c.pending_opening, c.pending_accrued, c.pending_reversed, c.pending_closing,
                c.held_opening, c.captured, c.held_closing,
                c.debt, c.rate_version, c.cost_per_point, c.breakage, c.liability, c.sealed_from, c.sealed_to,
-               c.horizon
+               c.seen_to, c.transaction
            ), 'UTF8'))
 $$;
 
--- Up to which entry every one that exists has a seal. Ids are not committed in their order, so a day knows this of
--- itself only under a condition: that all transactions have ended which might have been writing a lower id then.
-CREATE FUNCTION loyalty_sealed_floor() RETURNS bigint
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce(max(c.sealed_to), 0)
-      FROM loyalty_dayclose AS c
-     WHERE c.horizon <= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-$$;
-
 -- Seal the entries that were recorded before the day's end and have no seal yet, ``most`` ids at a time, and add them up.
+--
+-- Ids are not committed in their order: below one that is sealed, a slow transaction may still bring another. So the
+-- search goes on from ``sealed_to``, below which nothing can turn up any more, and that is proved like this. Whoever
+-- takes an id has a transaction number by then, for the journal locks the account first. So those who held an id up to
+-- what day d saw have lower numbers than the transaction that closed day d + 1. Once all lower ones have ended, a search
+-- from the old ``sealed_to`` sees all there is up to there; and then it moves up, though never to what is unsealed yet.
 CREATE FUNCTION loyalty_seal_day(
     of_close integer, begins timestamptz, ends timestamptz, most bigint,
-    OUT sealed_from bigint, OUT entries bigint, OUT late_entries bigint,
+    OUT sealed_from bigint, OUT sealed_to bigint, OUT seen_to bigint, OUT transaction bigint,
+    OUT entries bigint, OUT late_entries bigint,
     OUT accrued bigint, OUT carried_over bigint, OUT matured bigint, OUT burned bigint, OUT expired bigint,
     OUT adjusted bigint, OUT reversed bigint, OUT undone bigint, OUT set_aside bigint, OUT released bigint,
     OUT pending_accrued bigint, OUT pending_reversed bigint, OUT captured bigint, OUT debt bigint
@@ -67,8 +65,18 @@ CREATE FUNCTION loyalty_seal_day(
 DECLARE
     highest bigint;
     start bigint;
+    settled bigint;
+    unsealed bigint;
 BEGIN
-    sealed_from := loyalty_sealed_floor();
+    transaction := pg_current_xact_id()::text::bigint;
+    sealed_from := coalesce((SELECT c.sealed_to FROM loyalty_dayclose AS c WHERE c.number = of_close - 1), 0);
+    -- Before the search, so that whatever had ended by now is visible to it.
+    SELECT coalesce(max(c.seen_to), 0)
+      INTO settled
+      FROM loyalty_dayclose AS c
+      JOIN loyalty_dayclose AS after ON after.number = c.number + 1
+     WHERE after.transaction <= pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+
     -- Materialized, or the planner would walk down from the newest entry through all days that come after.
     WITH due AS MATERIALIZED (SELECT e.id FROM loyalty_entry AS e WHERE e.id > sealed_from AND e.recorded_at < ends)
     SELECT max(id) INTO highest FROM due;
@@ -84,6 +92,15 @@ BEGIN
            )
          ORDER BY e.id;
     END LOOP;
+
+    SELECT e.id
+      INTO unsealed
+      FROM loyalty_entry AS e
+     WHERE e.id > sealed_from AND NOT EXISTS (SELECT FROM loyalty_entryseal AS s WHERE s.entry_id = e.id)
+     ORDER BY e.id
+     LIMIT 1;
+    sealed_to := greatest(least(settled, unsealed - 1), sealed_from);
+    seen_to := coalesce((SELECT max(e.id) FROM loyalty_entry AS e), 0);
 
     SELECT count(*), count(*) FILTER (WHERE e.recorded_at < begins),
            coalesce(sum(e.points) FILTER (WHERE e.kind = 'accrual'), 0),
@@ -129,22 +146,6 @@ DECLARE
 BEGIN
     c.previous_digest := coalesce((SELECT p.digest FROM loyalty_dayclose AS p WHERE p.number = c.number - 1), ''::bytea);
     c.seals_digest := loyalty_seals_digest(c.number, c.sealed_from);
-    -- One statement, for both must be of one snapshot: whoever holds an id up to ``sealed_to`` and is not visible in it
-    -- has a transaction number below ``horizon``.
-    SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
-           coalesce(
-               (
-                   SELECT e.id - 1
-                     FROM loyalty_entry AS e
-                    WHERE e.id > c.sealed_from
-                      AND NOT EXISTS (SELECT FROM loyalty_entryseal AS s WHERE s.entry_id = e.id)
-                    ORDER BY e.id
-                    LIMIT 1
-               ),
-               (SELECT max(e.id) FROM loyalty_entry AS e),
-               0
-           )
-      INTO c.horizon, c.sealed_to;
     c.digest := loyalty_close_digest(c);
     INSERT INTO loyalty_dayclose SELECT c.*;
 END
