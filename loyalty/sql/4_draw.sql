@@ -1,12 +1,19 @@
 -- Points go out and must be there: burns, holds, and adjustments downward. Lots are drawn first in, first out by expiry; lots
--- whose validity has ended by now do not count, even if the night has not come round to expire them.
+-- whose validity has ended by now do not count, even if the night has not come round to expire them. If one account falls
+-- short, nothing of the batch is written and the answer says so.
 --
--- Postings of one account are laid end to end on a line of points, and so are its lots: where the two overlap, the
--- posting draws from the lot. If one account falls short, nothing of the batch is written and the answer says so.
+-- A buyer waits for his one posting, and large batches are rare: so postings are written one after the other, each by a
+-- few statements whose plans are kept.
 CREATE FUNCTION loyalty_draw(batch jsonb, recorded timestamptz) RETURNS SETOF loyalty_outcome
-LANGUAGE plpgsql SET loyalty.journal = 'on' AS $$
+LANGUAGE plpgsql SET loyalty.journal = 'on' SET plan_cache_mode = 'force_generic_plan' AS $$
 DECLARE
     prepared record;
+    posting loyalty_posting;
+    set_aside bigint;
+    left_behind bigint;
+    entry bigint;
+    lots bigint[];
+    parts bigint[];
 BEGIN
     SELECT * INTO prepared FROM loyalty_prepare(batch, FALSE);
     IF prepared.conflict THEN
@@ -15,78 +22,66 @@ BEGIN
     END IF;
 
     RETURN QUERY
-    WITH live AS (
-        SELECT p.account_id, coalesce(sum(l.remaining), 0) AS points
-          FROM (SELECT DISTINCT account_id FROM unnest(prepared.fresh)) AS p
-          LEFT JOIN loyalty_lot AS l
-            ON l.account_id = p.account_id AND l.open AND NOT l.pending
-           AND (l.expires_at IS NULL OR l.expires_at > recorded)
-         GROUP BY p.account_id
-    )
-    SELECT p.seq, 'short', NULL::bigint, 0::bigint, 0::bigint, NULL::bigint, live.points::bigint
-      FROM unnest(prepared.fresh) AS p
-      JOIN live USING (account_id)
-      JOIN (SELECT account_id, sum(points) AS wanted FROM unnest(prepared.fresh) GROUP BY account_id) AS w
-     USING (account_id)
-     WHERE w.wanted > live.points;
+    SELECT p.seq, 'short', NULL::bigint, 0::bigint, 0::bigint, NULL::bigint, live.points
+      FROM (
+          SELECT f.seq, f.account_id, sum(f.points) OVER (PARTITION BY f.account_id) AS wanted
+            FROM unnest(prepared.fresh) AS f
+      ) AS p
+     CROSS JOIN LATERAL (
+          SELECT coalesce(sum(l.remaining), 0)::bigint AS points
+            FROM loyalty_lot AS l
+           WHERE l.account_id = p.account_id AND l.open AND NOT l.pending
+             AND (l.expires_at IS NULL OR l.expires_at > recorded)
+      ) AS live
+     WHERE p.wanted > live.points;
     IF FOUND THEN
         RETURN;
     END IF;
 
-    RETURN QUERY
-    WITH moves AS (
-        SELECT p.*, sum(p.points) OVER (PARTITION BY p.account_id ORDER BY p.seq) AS upto, a.balance
-          FROM unnest(prepared.fresh) AS p
-          JOIN loyalty_account AS a ON a.member_id = p.account_id
-    ), lots AS (
-        SELECT l.id, l.account_id, l.remaining,
-               sum(l.remaining) OVER (PARTITION BY l.account_id ORDER BY l.expires_at, l.id) AS upto
-          FROM loyalty_lot AS l
-         WHERE l.account_id IN (SELECT account_id FROM moves) AND l.open AND NOT l.pending
-           AND (l.expires_at IS NULL OR l.expires_at > recorded)
-    ), takes AS (
-        SELECT m.key, l.id AS lot_id,
-               least(m.upto, l.upto) - greatest(m.upto - m.points, l.upto - l.remaining) AS points
-          FROM moves AS m
-          JOIN lots AS l
-            ON l.account_id = m.account_id AND l.upto - l.remaining < m.upto AND l.upto > m.upto - m.points
-    ), entries AS (
+    FOREACH posting IN ARRAY coalesce(prepared.fresh, '{}') LOOP
+        set_aside := CASE WHEN posting.kind = 'hold' THEN posting.points ELSE 0 END;
+
+        SELECT array_agg(l.id), array_agg(least(l.remaining, posting.points - l.before))
+          INTO lots, parts
+          FROM (
+              SELECT o.id, o.remaining, sum(o.remaining) OVER (ORDER BY o.expires_at, o.id) - o.remaining AS before
+                FROM loyalty_lot AS o
+               WHERE o.account_id = posting.account_id AND o.open AND NOT o.pending
+                 AND (o.expires_at IS NULL OR o.expires_at > recorded)
+          ) AS l
+         WHERE l.before < posting.points;
+
         INSERT INTO loyalty_entry (
             account_id, kind, points, pending, held, balance_after, key, digest, effective_at, recorded_at,
             order_id, reference, reason, actor_id, trace
         )
-        SELECT account_id, kind, -points, 0, CASE WHEN kind = 'hold' THEN points ELSE 0 END, balance - upto, key, digest, effective_at, recorded,
-               order_id, reference, reason, actor_id, trace
-          FROM moves
-         ORDER BY seq
-        RETURNING id, key
-    ), holds AS (
-        INSERT INTO loyalty_hold (account_id, entry_id, points, captured, released, deadline)
-        SELECT m.account_id, e.id, m.points, 0, 0, m.deadline
-          FROM moves AS m
-          JOIN entries AS e ON e.key = m.key
-         WHERE m.kind = 'hold'
-    ), uses AS (
-        INSERT INTO loyalty_lotuse (entry_id, lot_id, points)
-        SELECT e.id, t.lot_id, t.points FROM takes AS t JOIN entries AS e ON e.key = t.key
-    ), drawn AS (
+        SELECT a.member_id, posting.kind, -posting.points, 0, set_aside, a.balance - posting.points, posting.key,
+               posting.digest, posting.effective_at, recorded, posting.order_id, posting.reference, posting.reason,
+               posting.actor_id, posting.trace
+          FROM loyalty_account AS a
+         WHERE a.member_id = posting.account_id
+        RETURNING id, balance_after INTO entry, left_behind;
+
+        IF set_aside > 0 THEN
+            INSERT INTO loyalty_hold (account_id, entry_id, points, captured, released, deadline)
+            VALUES (posting.account_id, entry, set_aside, 0, 0, posting.deadline);
+        END IF;
+
         UPDATE loyalty_lot AS l
-           SET remaining = l.remaining - s.points
-          FROM (SELECT lot_id, sum(points) AS points FROM takes GROUP BY lot_id) AS s
-         WHERE l.id = s.lot_id
-    ), accounts AS (
+           SET remaining = l.remaining - t.points
+          FROM unnest(lots, parts) AS t (lot_id, points)
+         WHERE l.id = t.lot_id;
+
+        INSERT INTO loyalty_lotuse (entry_id, lot_id, points)
+        SELECT entry, t.lot_id, t.points FROM unnest(lots, parts) AS t (lot_id, points);
+
         UPDATE loyalty_account AS a
-           SET balance = a.balance - s.points, held = a.held + s.held, version = a.version + 1
-          FROM (
-              SELECT account_id, sum(points) AS points, coalesce(sum(points) FILTER (WHERE kind = 'hold'), 0) AS held
-                FROM moves GROUP BY account_id
-          ) AS s
-         WHERE a.member_id = s.account_id
-    )
-    SELECT m.seq, 'posted', e.id, -m.points, 0::bigint, (m.balance - m.upto)::bigint, NULL::bigint
-      FROM moves AS m
-      JOIN entries AS e ON e.key = m.key
-    UNION ALL
-    SELECT o.* FROM unnest(prepared.known) AS o;
+           SET balance = a.balance - posting.points, held = a.held + set_aside, version = a.version + 1
+         WHERE a.member_id = posting.account_id;
+
+        RETURN NEXT (posting.seq, 'posted', entry, -posting.points, 0, left_behind, NULL)::loyalty_outcome;
+    END LOOP;
+
+    RETURN QUERY SELECT o.* FROM unnest(prepared.known) AS o;
 END
 $$;
