@@ -48,6 +48,7 @@ NAVIGATION = [
         _list(_("Journal"), "menu_book", "loyalty.entry"),
         _list(_("Lots"), "stacks", "loyalty.lot"),
         _list(_("Earning rules"), "rule", "loyalty.earnrule"),
+        _list(_("Validity of points"), "event_busy", "loyalty.validitypolicy"),
     ),
     _group(
         _("Store"),

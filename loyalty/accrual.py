@@ -83,7 +83,7 @@ def _plan(orders: Sequence[OrderChange], rates: Sequence[Rate], policies: Sequen
         postings = plan_order(change, posted, rate, at, policy)
         plan.postings += postings
         plan.ripenings += plan_ripening(change, posted, policy)
-        plan.renewals += plan_renewals(change, posted, postings, rate, at, policy)
+        plan.renewals += plan_renewals(change, posted, postings, rate_of_the_day=rate, policy=policy, at=at)
     plan.postings.sort(key=lambda posting: _SEQUENCE[posting.verb])
     return plan
 

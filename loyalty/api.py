@@ -6,6 +6,8 @@ from loyalty.explain import explain, headline
 from loyalty.figures import MonthFlow, PointsTotals, monthly_flow, points_totals
 from loyalty.journal import expire_due, post
 from loyalty.movements import adjust, burn, capture, hold, open_balance, release, undo
+from loyalty.nightly import NightBusy, run_nightly
+from loyalty.policies import revive_until, valid_until
 from loyalty.posting import InsufficientPoints, JournalError, KeyConflict, NothingOpen, Outcome, Posting, accrual
 from loyalty.statement import AccountSummary, StatementLine, history, summary
 from loyalty.validity import programme_zone, validity_end
@@ -17,6 +19,7 @@ __all__ = [
     "JournalError",
     "KeyConflict",
     "MonthFlow",
+    "NightBusy",
     "NothingOpen",
     "Outcome",
     "PointsTotals",
@@ -38,7 +41,10 @@ __all__ = [
     "post",
     "programme_zone",
     "release",
+    "revive_until",
+    "run_nightly",
     "summary",
     "undo",
+    "valid_until",
     "validity_end",
 ]

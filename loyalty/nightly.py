@@ -195,7 +195,8 @@ def _lapse(due: datetime, at: datetime, policies: list[Policy], after: int, most
     for account_id, key, reference, deadline, _open in rows:
         posting = Posting(
             Verb.RESTORE, EntryKind.RELEASE, account_id, f"{key}:lapse", deadline, about_key=key,
-            expires_at=revive_until(policy_at(policies, deadline), deadline), reference=reference, trace={"lapsed": True},
+            expires_at=revive_until(policy_at(policies, deadline), deadline), reference=reference,
+            trace={"lapsed": True},
         )  # fmt: skip
         days.setdefault(deadline.astimezone(zone).date(), []).append(posting)
     for day in sorted(days):

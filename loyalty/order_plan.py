@@ -71,7 +71,7 @@ def plan_order(
     due_gross = rate.award(change.paid) if alive else posted.earned
     due_net = rate.award(change.paid - change.refunded) if alive else 0
 
-    writer = _Writer(change, change.member_id, rate, policy, posted, at)
+    writer = _Writer(change, posted, member_id=change.member_id, rate=rate, policy=policy, at=at)
     more = max(due_gross - posted.earned, 0)
     if more:
         writer.accrue(more, award=due_gross, earning=change.paid)
@@ -101,9 +101,10 @@ def plan_renewals(
     change: OrderChange,
     posted: PostedOrder,
     planned: Sequence[Posting],
+    *,
     rate_of_the_day: Rate,
+    policy: Policy,
     at: datetime,
-    policy: Policy = BUILT_IN,
 ) -> list[Renewal]:
     """What a partial return does to the validity of the points that the order keeps: their period begins anew.
 
@@ -131,7 +132,7 @@ class _Writer:
     """Builds the postings of one order with their keys, traces and times."""
 
     def __init__(
-        self, change: OrderChange, member_id: int, rate: Rate, policy: Policy, posted: PostedOrder, at: datetime
+        self, change: OrderChange, posted: PostedOrder, *, member_id: int, rate: Rate, policy: Policy, at: datetime
     ) -> None:
         self.change = change
         self.member_id = member_id

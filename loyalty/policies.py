@@ -30,8 +30,7 @@ def policy_in_force(at: datetime) -> Policy:
 
 
 def valid_until(at: datetime) -> datetime | None:
-    """The first instant at which points given at ``at`` are no longer valid, by the policy in force then. None: never
-    """
+    """The first instant at which points given at ``at`` are no longer valid, by the policy in force; None if never."""
     return validity.valid_until(policy_in_force(at), at)
 
 
@@ -42,8 +41,7 @@ def revive_until(at: datetime) -> datetime | None:
 
 
 class ShorteningNotConfirmed(Exception):
-    """The change would shorten validity that was promised, and nobody has confirmed that. ``preview`` has the figures.
-    """
+    """The change would shorten validity that was promised, and nobody has confirmed it. ``preview`` has the figures."""
 
     def __init__(self, preview: PolicyPreview) -> None:
         super().__init__(f"{preview.shortened.points} points of {preview.shortened.members} members would be shortened")

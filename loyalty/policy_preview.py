@@ -54,7 +54,7 @@ class PolicyPreview:
     examples: tuple[Example, ...]
 
 
-# One row for each direction, for what would end at once, and for each month before and after; ``what`` tells them apart.
+# A row for each direction, for what would end at once, and for each month before and after; ``what`` tells them apart.
 _FIGURES = """
 WITH lots AS (
     SELECT v.account_id, v.remaining, v.after <= %(at)s AS at_once,
@@ -90,7 +90,7 @@ _LOTS = """loyalty_revalue(
 
 def preview_change(policy: Policy, at: datetime) -> PolicyPreview:
     """What it would mean to apply ``policy`` at ``at`` to all points that can be spent then. Two statements."""
-    values = {
+    values: dict[str, str | int | datetime] = {
         "kind": policy.kind.value,
         "days": policy.days,
         "months": policy.months,

@@ -28,7 +28,7 @@ class Renewed:
 def renew(renewals: Sequence[Renewal], *, at: datetime, may_shorten: bool = False) -> Renewed:
     """Renew open lots that are available and have not ended before the renewal's instant.
 
-    Validity is never shortened unless ``may_shorten``. The same key renews a lot once; what is repeated changes nothing.
+    Validity is never shortened unless ``may_shorten``. The same key renews a lot once; a repeated one changes nothing.
     """
     rows = [
         {

@@ -67,10 +67,8 @@ def valid_until(policy: Policy, at: datetime) -> datetime | None:
 
 
 def validity_end(at: datetime) -> datetime:
-    """What ``valid_until`` says under the built-in policy: the end of the same day a year later."""
-    end = valid_until(BUILT_IN, at)
-    assert end is not None
-    return end
+    """What ``valid_until`` says under the built-in policy, which always ends: the same day a year later is the last."""
+    return valid_until(BUILT_IN, at) or at
 
 
 def revive_until(policy: Policy, at: datetime) -> datetime | None:
@@ -99,7 +97,8 @@ def _last_day(policy: Policy, day: date) -> date | None:
         case ValidityKind.PER_LOT_DAYS:
             return day + timedelta(days=policy.days)
         case ValidityKind.PER_LOT_MONTHS | ValidityKind.ACCOUNT_RENEWAL:
-            return _clamped(day.year + (day.month - 1 + policy.months) // 12, (day.month - 1 + policy.months) % 12 + 1, day.day)
+            years, month = divmod(day.month - 1 + policy.months, 12)
+            return _clamped(day.year + years, month + 1, day.day)
         case ValidityKind.YEAR_END:
             this_year = _clamped(day.year, policy.month, policy.day)
             return _clamped(day.year + policy.years + (this_year < day), policy.month, policy.day)

@@ -2,8 +2,9 @@
 
 from loyalty.admin import member
 from loyalty.admin.journal import AccountAdmin, EntryAdmin, LotAdmin, LotUseAdmin
+from loyalty.admin.policy import ValidityPolicyAdmin
 from loyalty.admin.rules import EarnRuleAdmin
 
 member.register()
 
-__all__ = ["AccountAdmin", "EarnRuleAdmin", "EntryAdmin", "LotAdmin", "LotUseAdmin"]
+__all__ = ["AccountAdmin", "EarnRuleAdmin", "EntryAdmin", "LotAdmin", "LotUseAdmin", "ValidityPolicyAdmin"]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from threading import Barrier, Event
 
@@ -118,10 +118,8 @@ def test_buyers_who_spend_meanwhile_get_their_points_or_a_refusal(members: list[
         try:
             start.wait(PATIENCE)
             for member in members:
-                try:
+                with suppress(InsufficientPoints):
                     taken -= burn(member.pk, 20, key=f"{member.pk}:coupon", at=at).points
-                except InsufficientPoints:
-                    pass
         finally:
             connections.close_all()
         return taken

@@ -12,7 +12,7 @@ import time_machine
 from celery.schedules import crontab
 from django.conf import settings as project
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import translation
 
 from crm.choices import OrderStatus
@@ -83,17 +83,15 @@ class TestOrdersNobodyConfirms:
         assert night(NOON + timedelta(days=300))["mature"].lots == 0
 
     def test_the_number_of_days_is_the_policy_s(self, shop: Channel, xiaolu: Member, at: datetime) -> None:
-        publish_policy(
-            replace(BUILT_IN, success_after_days=7), effective_from=at - THIRTY_DAYS, at=at, actor_id=None, reason="Soon"
-        )
+        week = replace(BUILT_IN, success_after_days=7)
+        publish_policy(week, effective_from=at - THIRTY_DAYS, at=at, actor_id=None, reason="Soon")
         record(shop, [SHIPPED], at=at)
 
         assert night(NOON + timedelta(days=7))["mature"].lots == 1
 
     def test_or_the_buyer_has_to_confirm(self, shop: Channel, xiaolu: Member, at: datetime) -> None:
-        publish_policy(
-            replace(BUILT_IN, success_after_days=None), effective_from=at - THIRTY_DAYS, at=at, actor_id=None, reason="No"
-        )
+        only_confirmed = replace(BUILT_IN, success_after_days=None)
+        publish_policy(only_confirmed, effective_from=at - THIRTY_DAYS, at=at, actor_id=None, reason="No")
         record(shop, [SHIPPED], at=at)
 
         assert night(NOON + timedelta(days=300))["mature"].lots == 0
@@ -285,11 +283,11 @@ class TestTheNight:
 
     def after(self, *nights: datetime) -> list[tuple]:
         """The state after some nights; everything is undone then."""
-        savepoint = connection.savepoint()
-        for at in nights:
-            night(at)
-        state = self.state()
-        connection.savepoint_rollback(savepoint)
+        with transaction.atomic():
+            for at in nights:
+                night(at)
+            state = self.state()
+            transaction.set_rollback(True)
         return state
 
     @pytest.mark.parametrize("chunks", range(1, 13))

@@ -16,9 +16,9 @@ from loyalty.validity import programme_zone
 
 class Command(BaseCommand):
     help = (
-        "Do what is due: pending points become available, holds past their deadline lapse, points expire, finished days "
-        "are closed. Safe to run twice, late, and to stop anywhere. Prints one JSON object a step; exits with 3 when "
-        "another worker does it already."
+        "Do what is due: pending points become available, holds past their deadline lapse, points expire, and finished "
+        "days are closed. Safe to run twice, late, and to stop anywhere. Prints one JSON object a step; exits with 3 "
+        "when another worker does it already."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
