@@ -33,11 +33,12 @@ from crm.admin.import_page import (
 from crm.adminkit import PERSONAL_DATA, EndlessAdmin, may, person
 from crm.imports import jobs
 from crm.imports.reports import RefusedRow, csv_lines
+from crm.imports.uploads import is_packed
 from crm.models import Channel, ImportJob, ImportProblem
 
 State = ImportJob.State
 
-# Smaller uploads are checked while the person waits; larger ones by a worker, with the page polling.
+# Smaller uploads are checked while the person waits; larger and packed ones by a worker, with the page polling.
 CHECK_AT_ONCE = 5 * 1024**2
 
 STATE_COLOURS = {
@@ -122,7 +123,7 @@ class ImportJobAdmin(EndlessAdmin):
             actor_id=person(request),
             at=now,
         )
-        if sum(upload.size for upload in uploads) <= CHECK_AT_ONCE:
+        if sum(upload.size for upload in uploads) <= CHECK_AT_ONCE and not any(map(is_packed, uploads)):
             jobs.check(job.pk, at=now)
         else:
             jobs.check_later(job.pk)

@@ -85,19 +85,21 @@ def _refuse_bombs(path: Path) -> None:
 
 @contextmanager
 def _first_sheet(path: Path) -> Iterator[Any]:
-    with warnings.catch_warnings():
-        # Platforms leave out the default style, which openpyxl finds worth a warning and we do not.
-        warnings.simplefilter("ignore")
-        book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    try:
-        if not book.worksheets:
-            raise UnreadableFile("empty")
-        sheet = book.worksheets[0]
-        # The stated dimension of a sheet is often wrong, and rows would be cut to it.
-        sheet.reset_dimensions()
-        yield sheet
-    finally:
-        book.close()
+    # By name, openpyxl would refuse a workbook that is not called .xlsx, and uploads are stored under names of ours.
+    with path.open("rb") as file:
+        with warnings.catch_warnings():
+            # Platforms leave out the default style, which openpyxl finds worth a warning and we do not.
+            warnings.simplefilter("ignore")
+            book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        try:
+            if not book.worksheets:
+                raise UnreadableFile("empty")
+            sheet = book.worksheets[0]
+            # The stated dimension of a sheet is often wrong, and rows would be cut to it.
+            sheet.reset_dimensions()
+            yield sheet
+        finally:
+            book.close()
 
 
 def _records(path: Path) -> Iterator[Row]:

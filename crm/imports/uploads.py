@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 
+from crm.feeds.bytestreams import GZIP_MAGIC, ZIP_MAGICS
 from crm.models import ImportFile, ImportJob
 
 MAX_BYTES = 2 * 1024**3
@@ -23,6 +24,13 @@ def store(job: ImportJob, upload: "UploadedFile[Any]") -> ImportFile:
     stored.file.save(f"{secrets.token_hex(16)}.upload", upload, save=False)
     stored.save()
     return stored
+
+
+def is_packed(upload: "UploadedFile[Any]") -> bool:
+    """Say whether an upload is a workbook or a .gz, whose size says little about how long it takes to read."""
+    packed = upload.read(4).startswith((GZIP_MAGIC, *ZIP_MAGICS))
+    upload.seek(0)
+    return packed
 
 
 def shown_name(name: str) -> str:

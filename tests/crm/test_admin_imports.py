@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from openpyxl import Workbook
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from crm.admin import imports as pages
@@ -181,6 +182,29 @@ def test_a_large_upload_is_checked_by_a_worker(
         assert client.get(reverse("admin:crm_importjob_change", args=[job.pk])).context["busy"]
     job.refresh_from_db()
     assert job.state == State.READY
+
+
+def test_a_packed_upload_is_checked_by_a_worker_and_a_workbook_imports(
+    importer: User,
+    client: Client,
+    shop: Channel,
+    tasks_at_once: None,
+    django_capture_on_commit_callbacks: Commits,
+) -> None:
+    book, content = Workbook(), io.BytesIO()
+    for row in csv.reader(io.StringIO(order_list([LIN, MEI]))):
+        book.active.append([cell.removeprefix('="').removesuffix('"') for cell in row])
+    book.save(content)
+    file = SimpleUploadedFile("march.xlsx", content.getvalue())
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(reverse("admin:crm_importjob_add"), {"channel": shop.pk, "profile": "", "uploads": [file]})
+        job = ImportJob.objects.get()
+        assert job.state == State.CHECKING
+    job.refresh_from_db()
+    assert (job.state, job.files.get().encoding) == (State.READY, "xlsx")
+    with django_capture_on_commit_callbacks(execute=True):
+        step(client, job, "confirm")
+    assert Order.objects.count() == 2
 
 
 class TestPersonalData:
