@@ -28,7 +28,7 @@ def store(job: ImportJob, upload: "UploadedFile[Any]") -> ImportFile:
 
 def is_packed(upload: "UploadedFile[Any]") -> bool:
     """Say whether an upload is a workbook or a .gz, whose size says little about how long it takes to read."""
-    packed = upload.read(4).startswith((GZIP_MAGIC, *ZIP_MAGICS))
+    packed: bool = upload.read(4).startswith((GZIP_MAGIC, *ZIP_MAGICS))
     upload.seek(0)
     return packed
 
