@@ -47,6 +47,8 @@ NAVIGATION = [
         _list(_("Points accounts"), "account_balance_wallet", "loyalty.account"),
         _list(_("Journal"), "menu_book", "loyalty.entry"),
         _list(_("Lots"), "stacks", "loyalty.lot"),
+        _list(_("Daily closes"), "event_available", "loyalty.dayclose"),
+        _list(_("Cost of a point"), "payments", "loyalty.liabilityrate"),
         _list(_("Earning rules"), "rule", "loyalty.earnrule"),
         _list(_("Validity of points"), "event_busy", "loyalty.validitypolicy"),
     ),

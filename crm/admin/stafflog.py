@@ -15,6 +15,7 @@ from crm.models import StaffAction
 
 # What the stable words of the log mean. A word that is not here is shown as it is.
 ACTIONS: dict[str, Promise] = {
+    "closes.export": _("Downloaded the daily closes"),
     "coupon.refuse": _("Refused a coupon"),
     "coupon.use": _("Took a coupon"),
     "import.again": _("Ran an import again"),
@@ -23,6 +24,7 @@ ACTIONS: dict[str, Promise] = {
     "import.done": _("Import finished"),
     "import.resume": _("Resumed an import"),
     "import.upload": _("Uploaded order files"),
+    "liability.publish": _("Published the cost of a point"),
     "member.claim": _("Signed in for the first time"),
     "member.change": _("Changed a member"),
     "members.export": _("Exported members"),

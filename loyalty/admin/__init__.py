@@ -1,10 +1,20 @@
 """Admin pages of the points floor. The journal is shown and never edited; points change by the page for adjusting."""
 
 from loyalty.admin import member
+from loyalty.admin.close import DayCloseAdmin, LiabilityRateAdmin
 from loyalty.admin.journal import AccountAdmin, EntryAdmin, LotAdmin, LotUseAdmin
 from loyalty.admin.policy import ValidityPolicyAdmin
 from loyalty.admin.rules import EarnRuleAdmin
 
 member.register()
 
-__all__ = ["AccountAdmin", "EarnRuleAdmin", "EntryAdmin", "LotAdmin", "LotUseAdmin", "ValidityPolicyAdmin"]
+__all__ = [
+    "AccountAdmin",
+    "DayCloseAdmin",
+    "EarnRuleAdmin",
+    "EntryAdmin",
+    "LiabilityRateAdmin",
+    "LotAdmin",
+    "LotUseAdmin",
+    "ValidityPolicyAdmin",
+]

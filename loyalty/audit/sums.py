@@ -117,7 +117,8 @@ _ENTRY_IDS = """
 
 # ``moved`` is what an entry added to balance and pending together. Whatever left an account came out of lots to the
 # last point; only taking back may leave a debt. What came back went into lots, except for what settled a debt. What
-# brings new points has a lot of their size, and nothing else has one. In the checks of ownership the figures are accounts.
+# brings new points has a lot of their size, and nothing else has one. In the checks of ownership the figures are
+# accounts.
 _ENTRIES = """
     WITH wrong AS (
         SELECT coalesce(e.id, l.entry_id, u.entry_id, h.entry_id) AS entry_id, e.id IS NOT NULL AS known,

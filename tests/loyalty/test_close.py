@@ -25,7 +25,8 @@ FIRST = date(2026, 3, 10)
 
 def figures(day: date, *names: str) -> tuple[Any, ...]:
     """Figures of a closed day."""
-    return DayClose.objects.values_list(*names).get(day=day)
+    row: tuple[Any, ...] = DayClose.objects.values_list(*names).get(day=day)
+    return row
 
 
 def one_day(member: Member, points: int, at: datetime) -> None:
