@@ -181,11 +181,13 @@ class DayCloseAdmin(ReadOnlyAdmin):
 
 
 def _came_in(close: DayClose) -> int:
-    return sum((getattr(close, name) for name in _IN), start=max(close.adjusted, 0))
+    points: int = sum(getattr(close, name) for name in _IN)
+    return points + max(close.adjusted, 0)
 
 
 def _went_out(close: DayClose) -> int:
-    return sum((getattr(close, name) for name in _OUT), start=max(-close.adjusted, 0))
+    points: int = sum(getattr(close, name) for name in _OUT)
+    return points + max(-close.adjusted, 0)
 
 
 class CostForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -92,7 +92,7 @@ def _chains(first: int, lowest: int, progress: Progress) -> dict[int, _Chain]:
     chains: dict[int, _Chain] = defaultdict(_Chain)
     low, high = fetch(_SEALED_IDS, {"lowest": lowest})[0]
     for start, end in windows(low, high, IDS_PER_WINDOW):
-        progress("seals", (start - low) / max(high - low, 1))
+        progress("seals", max(start - low, 0) / max(high - low, 1))
         for number, block, seals, entries in fetch(_BLOCKS, {"first": first, "low": start, "high": end}):
             chain = chains[number]
             chain.seals.update(seals)

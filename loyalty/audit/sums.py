@@ -102,7 +102,7 @@ def check_entries(scope: Scope, findings: Findings, progress: Progress) -> None:
         return
     low, high = fetch(_ENTRY_IDS)[0]
     for start, end in windows(low, high, IDS_PER_WINDOW):
-        progress("entries", (start - low) / max(high - low, 1))
+        progress("entries", max(start - low, 0) / max(high - low, 1))
         find(findings, query, {"low": start, "high": end})
 
 
