@@ -1,11 +1,11 @@
-"""Who guesses staff passwords is locked out, and nobody else."""
+"""Staff sign in: where they go on, and that who guesses passwords is locked out and nobody else."""
 
 from collections.abc import Callable
 
 import pytest
 from django.http import HttpRequest
 from django.test import Client
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 
 from crm.signin import visitor_address
 from tests.factories import StaffFactory
@@ -36,6 +36,18 @@ def test_guessing_locks_out_the_guesser_and_not_the_owner(sign_in: Callable[[str
     assert [sign_in("guess", GUESSER) for _ in range(3)] == [200, 200, 429]
     assert sign_in("green tea", GUESSER) == 429
     assert sign_in("green tea", OWNER) == 302
+
+
+@pytest.mark.parametrize("asked", ["", reverse_lazy("admin:crm_member_changelist")])
+def test_who_signs_in_goes_on_in_the_admin(asked: str, client: Client) -> None:
+    goal = str(asked) or reverse("admin:index")
+    page = client.get(reverse("admin:login"), {"next": goal} if asked else None)
+    assert f'<input type="hidden" name="next" value="{goal}" form="login-form">' in page.content.decode()
+    owner = StaffFactory(username="owner")
+    owner.set_password("green tea")
+    owner.save()
+    form = {"username": "owner", "password": "green tea", "next": goal}
+    assert client.post(reverse("admin:login"), form)["Location"] == goal
 
 
 def test_a_request_that_came_over_no_network_has_no_address() -> None:
