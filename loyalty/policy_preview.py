@@ -56,7 +56,7 @@ class PolicyPreview:
 
 # A row for each direction, for what would end at once, and for each month before and after; ``what`` tells them apart.
 _FIGURES = """
-WITH lots AS (
+WITH lots AS MATERIALIZED (
     SELECT v.account_id, v.remaining, v.after <= %(at)s AS at_once,
            CASE
                WHEN v.after IS NOT DISTINCT FROM v.before THEN 'unchanged'

@@ -191,31 +191,35 @@ CREATE FUNCTION loyalty_revalue(
     policy loyalty_validity, since timestamptz, now_at timestamptz, zone text, first bigint, last bigint
 ) RETURNS TABLE (lot_id bigint, account_id bigint, remaining bigint, before timestamptz, after timestamptz)
 LANGUAGE sql STABLE AS $$
+    WITH lots AS MATERIALIZED (
+        SELECT l.id, l.account_id, l.remaining, l.expires_at,
+               (
+                   greatest(coalesce(l.available_at, now_at), r.renewed_at, p.purchased_at) AT TIME ZONE zone
+               )::date AS begins
+          FROM loyalty_lot AS l
+         CROSS JOIN LATERAL (
+              SELECT max(x.effective_at) AS renewed_at
+                FROM loyalty_lotrenewal AS x
+               WHERE x.lot_id = l.id AND x.reason = 'partial_return'
+          ) AS r
+          LEFT JOIN (
+              SELECT e.account_id, max(e.effective_at) AS purchased_at
+                FROM loyalty_entry AS e
+               WHERE (policy).kind = 'account_renewal' AND e.account_id BETWEEN first AND last
+                 AND e.order_id IS NOT NULL AND e.points > 0 AND e.kind IN ('accrual', 'maturation')
+               GROUP BY e.account_id
+          ) AS p ON p.account_id = l.account_id
+         WHERE l.account_id BETWEEN first AND last AND l.open AND NOT l.pending
+           AND (l.expires_at IS NULL OR l.expires_at > now_at) AND coalesce(l.available_at < since, TRUE)
+    ), days AS MATERIALIZED (
+        -- A million lots begin on some hundred days.
+        SELECT d.begins, loyalty_valid_until(policy, d.begins::timestamp AT TIME ZONE zone, zone) AS until
+          FROM (SELECT DISTINCT begins FROM lots) AS d
+    )
     SELECT l.id, l.account_id, l.remaining, l.expires_at,
-           CASE
-               WHEN (policy).kind <> 'never' THEN greatest(
-                   loyalty_valid_until(
-                       policy, greatest(coalesce(l.available_at, now_at), r.renewed_at, p.purchased_at), zone
-                   ),
-                   now_at
-               )
-           END
-      FROM loyalty_lot AS l
-      LEFT JOIN (
-          SELECT x.lot_id, max(x.effective_at) AS renewed_at
-            FROM loyalty_lotrenewal AS x
-           WHERE x.reason = 'partial_return'
-           GROUP BY x.lot_id
-      ) AS r ON r.lot_id = l.id
-      LEFT JOIN (
-          SELECT e.account_id, max(e.effective_at) AS purchased_at
-            FROM loyalty_entry AS e
-           WHERE (policy).kind = 'account_renewal' AND e.account_id BETWEEN first AND last
-             AND e.order_id IS NOT NULL AND e.points > 0 AND e.kind IN ('accrual', 'maturation')
-           GROUP BY e.account_id
-      ) AS p ON p.account_id = l.account_id
-     WHERE l.account_id BETWEEN first AND last AND l.open AND NOT l.pending
-       AND (l.expires_at IS NULL OR l.expires_at > now_at) AND coalesce(l.available_at < since, TRUE)
+           CASE WHEN (policy).kind <> 'never' THEN greatest(d.until, now_at) END
+      FROM lots AS l
+      JOIN days AS d USING (begins)
 $$;
 
 -- Carry a change of policy through for points that members had before, at most ``most`` accounts a call, in ascending
