@@ -96,7 +96,7 @@ class CouponAdmin(EndlessAdmin):
     list_filter = ("state", "plan")
     search_fields = ("code",)
     search_help_text = gettext_lazy("The whole code")
-    readonly_fields = ("full_code", "end_of_code", "standing")
+    readonly_fields = ("full_code", "end_of_code", "standing_in_words")
     list_before_template = "admin/redemption/check_link.html"
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
@@ -112,7 +112,7 @@ class CouponAdmin(EndlessAdmin):
             "member",
             "plan",
             ("yuan", "points"),
-            "standing",
+            "standing_in_words",
             "issued_at",
             "expires_at",
             ("used_at", "used_by"),
@@ -134,6 +134,10 @@ class CouponAdmin(EndlessAdmin):
     def standing(self, coupon: Coupon) -> tuple[str, str]:
         standing = coupon.standing(timezone.now())
         return standing.value, str(standing.label)
+
+    @display(description=gettext_lazy("state"))
+    def standing_in_words(self, coupon: Coupon) -> str:
+        return str(coupon.standing(timezone.now()).label)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Coupon], search_term: str

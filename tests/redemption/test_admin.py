@@ -91,6 +91,11 @@ class TestCoupons:
         assert admin_client.get(change).status_code == 200
         assert admin_client.post(change, {"state": "used"}).status_code == 403
 
+    def test_a_coupons_page_tells_its_state_in_words(self, desk: User, client: Client, coupon: Coupon) -> None:
+        page = client.get(reverse("admin:redemption_coupon_change", args=[coupon.pk])).content.decode()
+        assert str(coupon.standing(coupon.issued_at).label) in page
+        assert "(&#x27;" not in page
+
     def test_the_code_is_found_as_it_is_spoken(self, desk: User, client: Client, coupon: Coupon) -> None:
         url = reverse("admin:redemption_coupon_changelist")
         assert list(client.get(url, {"q": coupon.spoken_code}).context["cl"].result_list) == [coupon]
