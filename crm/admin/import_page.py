@@ -22,7 +22,7 @@ PROBLEMS_A_PAGE = 50
 
 # Columns that say nothing of a person. Everything else is masked for those who may not see personal data: an unknown
 # column is more likely to hold an address than not.
-_OPEN_COLUMNS = re.compile("编号|状态|金额|时间|标题|数量|价格|属性|编码")
+_OPEN_COLUMNS = re.compile("编号|状态|金额|时间|标题|数量|价格|属性|(?<!邮政)编码")
 _OPEN_FIELDS = frozenset(
     (
         "order_no", "status", "paid", "refunded", "placed_at", "paid_at", "shipped_at", "completed_at", "closed_at",

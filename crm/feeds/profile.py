@@ -195,11 +195,16 @@ def _status_map(value: Any) -> Mapping[str, OrderStatus]:
     )
 
 
+# Spelled in ASCII these can say any character at all, control characters and halves of pairs among them.
+_ESCAPING = frozenset({"utf-7", "raw-unicode-escape", "raw_unicode_escape", "unicode-escape", "unicode_escape"})
+
+
 def _encoding(value: Any) -> str:
     name = _text("encoding", value).strip().lower()
     try:
         # Line ends and delimiters must be the bytes of ASCII, or the file could not be cut into lines.
-        usable = not name or '\r\n,;\t"'.encode(codecs.lookup(name).name) == b'\r\n,;\t"'
+        known = codecs.lookup(name).name if name else ""
+        usable = not name or (known not in _ESCAPING and '\r\n,;\t"'.encode(known) == b'\r\n,;\t"')
     except (LookupError, UnicodeError):
         usable = False
     if not usable:

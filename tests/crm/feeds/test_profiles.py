@@ -273,6 +273,8 @@ COLUMNS = {"order_no": "No", "placed_at": "Date", "paid": "Total"}
         ({"columns": COLUMNS, "cancellation_prefix": 5}, "cancellation_prefix"),
         ({"columns": COLUMNS, "encoding": "utf-16"}, "encoding"),
         ({"columns": COLUMNS, "encoding": "klingon"}, "encoding"),
+        ({"columns": COLUMNS, "encoding": "utf-7"}, "encoding"),
+        ({"columns": COLUMNS, "encoding": "raw_unicode_escape"}, "encoding"),
         ({"columns": COLUMNS, "delimiter": "::"}, "delimiter"),
     ],
 )
