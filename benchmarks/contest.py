@@ -8,10 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkProcess
+from pathlib import Path
 from statistics import median
 
+from django.db import connections
+
+from benchmarks.ledger import proven
 from config.embedded import places
 from config.embedded.postgres import bin_dir
 
@@ -19,9 +23,9 @@ Act = Callable[[], object]
 # Makes what one client does again and again; the number tells the clients apart. Called in the client's process.
 Prepare = Callable[[int], Act]
 
+ROUNDS, SECONDS, WARM_UP = 5, 3, 1
 PGBENCH_SCALE = 20  # Two million rows: more than the clients of any round would queue for.
 _PROCESSES = multiprocessing.get_context("fork")
-_STOP = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,55 +36,74 @@ class Score:
     per_second: float
     yardstick: float
     ratio: float
-    milliseconds: float
     peak_mb: int
 
 
-def contest(
-    folder: str, prepare: Prepare, *, clients: Sequence[int], rounds: int, seconds: float, script: str = "tpcb-like"
-) -> list[Score]:
-    """Let ``clients`` processes of ours and as many connections of pgbench take turns, for each number of clients.
+def against_pgbench(
+    folder: Path,
+    prepare: Prepare,
+    clients: Sequence[int],
+    *,
+    promised: int,
+    each: int = 1,
+    script: str = "tpcb-like",
+) -> dict[str, float | int]:
+    """Let clients of ours and pgbench take turns on the server of ``folder``; prove afterwards that the ledger adds up.
 
-    ``folder`` is the socket folder of the server; pgbench gets a database of its own there. Close the connections of
-    this process first: the clients are forks of it.
+    An act counts ``each``. The figures without a number are those of the ``promised`` number of clients. ``seconds`` is
+    how long one client waits for one act.
     """
-    pgbench = partial(_pgbench, folder, script=script, seconds=seconds)
+    connections.close_all()  # The clients are forks of this process, and must not share a connection with it.
+    scores = contest(str(places.postgres_sockets(folder)), prepare, clients=clients, script=script)
+    proven("the contest")
+    [main] = [score for score in scores if score.clients == promised]
+    figures: dict[str, float | int] = {
+        "ratio": round(main.ratio * each, 3),
+        "per_second": round(main.per_second * each),
+        "seconds": round(main.clients / main.per_second, 5),
+        "peak_mb": main.peak_mb,
+    }
+    for score in scores:
+        figures[f"ratio_{score.clients}"] = round(score.ratio * each, 3)
+        figures[f"per_second_{score.clients}"] = round(score.per_second * each)
+        figures[f"pgbench_{score.clients}"] = round(score.yardstick)
+    return figures
+
+
+def contest(folder: str, prepare: Prepare, *, clients: Sequence[int], script: str = "tpcb-like") -> list[Score]:
+    """Let as many processes of ours as pgbench has connections take turns with it, for each number of clients.
+
+    ``folder`` is the socket folder of the server; pgbench gets a database of its own there.
+    """
     _make_pgbench_database(folder)
     scores = []
     for count in clients:
         with _Clients.started(prepare, count) as ours:
-            ours.run(0.5)  # Plans, caches and connections are warm from here on.
-            pairs = [(ours.run(seconds), pgbench(count)) for _ in range(rounds)]
-            peak = ours.peak_mb()
-        per_second = median(own for own, _ in pairs)
-        scores.append(
-            Score(
-                count, per_second, median(other for _, other in pairs), median(own / other for own, other in pairs),
-                1000 * count / per_second, peak,
+            ours.run(WARM_UP)  # Plans, caches and connections are warm from here on.
+            pairs = [(ours.run(SECONDS), _pgbench(folder, count, script=script)) for _ in range(ROUNDS)]
+            scores.append(
+                Score(
+                    count,
+                    per_second=median(own for own, _ in pairs),
+                    yardstick=median(other for _, other in pairs),
+                    ratio=median(own / other for own, other in pairs),
+                    peak_mb=ours.peak_mb(),
+                )
             )
-        )  # fmt: skip
     return scores
-
-
-def table(scores: Sequence[Score]) -> dict[str, float | int]:
-    """The scores as one flat object, a group of names for each number of clients."""
-    rows: dict[str, float | int] = {}
-    for score in scores:
-        rows[f"ratio_{score.clients}"] = round(score.ratio, 3)
-        rows[f"per_second_{score.clients}"] = round(score.per_second)
-        rows[f"pgbench_{score.clients}"] = round(score.yardstick)
-    return rows
 
 
 class _Clients:
     """Processes that wait at a barrier, act for a while and tell how often they did."""
 
-    def __init__(self, pipes: list[Connection]) -> None:
-        self.pipes = pipes
+    def __init__(self, pipes: list[Connection], processes: list[ForkProcess]) -> None:
+        self._pipes = pipes
+        self._processes = processes
 
     @classmethod
     @contextmanager
     def started(cls, prepare: Prepare, count: int) -> Iterator["_Clients"]:
+        """Start ``count`` of them, and end them with the block."""
         barrier = _PROCESSES.Barrier(count)
         pairs = [_PROCESSES.Pipe() for _ in range(count)]
         processes = [
@@ -89,13 +112,11 @@ class _Clients:
         ]
         for process in processes:
             process.start()
-        clients = cls([near for near, _ in pairs])
         try:
-            yield clients
+            yield cls([near for near, _ in pairs], processes)
         finally:
-            for pipe in clients.pipes:
-                pipe.send(_STOP)
             for process in processes:
+                process.terminate()
                 process.join()
 
     def run(self, seconds: float) -> float:
@@ -104,41 +125,49 @@ class _Clients:
 
     def peak_mb(self) -> int:
         """The memory that the largest client ever had."""
-        return round(max(self._ask(-1.0)))
+        return round(max(self._ask(None)))
 
-    def _ask(self, question: float) -> list[float]:
-        for pipe in self.pipes:
-            pipe.send(question)
-        return [pipe.recv() for pipe in self.pipes]
+    def _ask(self, seconds: float | None) -> list[float]:
+        for pipe in self._pipes:
+            pipe.send(seconds)
+        answers = []
+        for pipe, process in zip(self._pipes, self._processes, strict=True):
+            if pipe not in wait([pipe, process.sentinel]):
+                raise SystemExit("a client died; what it said stands above")
+            answers.append(pipe.recv())
+        return answers
 
 
-def _client(prepare: Prepare, number: int, pipe: Connection, wait: Callable[[], int]) -> None:
+def _client(prepare: Prepare, number: int, pipe: Connection, meet: Callable[[], int]) -> None:
+    """Answer how many acts a second there were in so many seconds, or to None how much memory it took so far."""
     act = prepare(number)
-    while (seconds := pipe.recv()) != _STOP:
-        if seconds < 0:
+    while True:
+        seconds = pipe.recv()
+        if seconds is None:
             pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
             continue
-        wait()
-        acts = 0
+        meet()
+        acts, passed = 0, 0.0
         begun = time.perf_counter()
-        while (passed := time.perf_counter() - begun) < seconds:
+        while passed < seconds:
             act()
             acts += 1
+            passed = time.perf_counter() - begun
         pipe.send(acts / passed)
 
 
 def _make_pgbench_database(folder: str) -> None:
     database = [f"--host={folder}", f"--username={places.DATABASE_USER}"]
-    subprocess.run([bin_dir() / "createdb", *database, "pgbench"], check=True, capture_output=True)
-    command = [bin_dir() / "pgbench", *database, "--initialize", f"--scale={PGBENCH_SCALE}", "pgbench"]
+    subprocess.run([str(bin_dir() / "createdb"), *database, "pgbench"], check=True, capture_output=True)
+    command = [str(bin_dir() / "pgbench"), *database, "--initialize", f"--scale={PGBENCH_SCALE}", "pgbench"]
     subprocess.run(command, check=True, capture_output=True)
 
 
-def _pgbench(folder: str, clients: int, *, script: str, seconds: float) -> float:
+def _pgbench(folder: str, clients: int, *, script: str) -> float:
     """Transactions a second of pgbench, with one connection for each client."""
     command = [
-        bin_dir() / "pgbench", f"--host={folder}", f"--username={places.DATABASE_USER}", f"--builtin={script}",
-        f"--client={clients}", f"--jobs={min(clients, 2)}", f"--time={round(max(seconds, 1))}", "--no-vacuum", "pgbench",
+        str(bin_dir() / "pgbench"), f"--host={folder}", f"--username={places.DATABASE_USER}", f"--builtin={script}",
+        f"--client={clients}", f"--jobs={min(clients, 2)}", f"--time={SECONDS}", "--no-vacuum", "pgbench",
     ]  # fmt: skip
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = re.search(r"tps = ([\d.]+) \(without initial connection time\)", printed)

@@ -39,8 +39,8 @@ SELECT n, %(lots)s * %(lot_points)s - %(burns)s * %(burn_points)s, 0, 0, %(lots)
 
 _ENTRIES = """
 INSERT INTO loyalty_entry (
-    id, account_id, kind, points, pending, held, balance_after, key, digest, effective_at, recorded_at, reference, reason,
-    trace
+    id, account_id, kind, points, pending, held, balance_after, key, digest, effective_at, recorded_at, reference,
+    reason, trace
 )
 SELECT (step - 1) * %(members)s::bigint + n, n,
        CASE WHEN step <= %(lots)s THEN 'accrual' ELSE 'burn' END,
@@ -69,7 +69,7 @@ SELECT number, n, number, %(lot_points)s,
        least(%(lot_points)s, greatest(l * %(lot_points)s - %(burns)s * %(burn_points)s, 0)), FALSE,
        %(begun)s::timestamptz + l * interval '1 day',
        %(at)s::timestamptz + CASE
-           WHEN %(due_of)s > 0 AND number %% nullif(%(due_of)s, 0) = 0 THEN interval '-1 hour' ELSE l * interval '100 days'
+           WHEN number %% nullif(%(due_of)s, 0) = 0 THEN interval '-1 hour' ELSE l * interval '100 days'
        END
   FROM generate_series(1, %(lots)s) AS l, generate_series(1, %(members)s) AS n,
        LATERAL (SELECT (l - 1) * %(members)s::bigint + n) AS numbered (number)
@@ -79,7 +79,7 @@ SELECT number, n, number, %(lot_points)s,
 def fill(members: int, shape: Shape) -> None:
     """Write a ledger of ``members`` accounts into the empty tables, and leave the server rested: with statistics, and
     with everything on disk."""
-    values = {
+    values: dict[str, int | datetime] = {
         "members": members, "lots": shape.lots, "burns": shape.burns, "due_of": shape.due_of, "at": AT,
         "begun": AT - timedelta(days=300), "lot_points": LOT_POINTS, "burn_points": BURN_POINTS,
     }  # fmt: skip
@@ -93,6 +93,15 @@ def fill(members: int, shape: Shape) -> None:
                 cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}")
         cursor.execute("VACUUM ANALYZE")
         cursor.execute("CHECKPOINT")
+
+
+def proven(what: str) -> None:
+    """Stop the benchmark unless the ledger adds up after ``what``."""
+    from loyalty.audit import audit
+
+    report = audit()
+    if not report.ok:
+        raise SystemExit(f"the ledger does not add up after {what}: {report.mismatches[:3]}")
 
 
 def _spelled_out(statement: str, values: dict[str, int | datetime]) -> str:

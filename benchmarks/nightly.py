@@ -1,0 +1,50 @@
+"""A night's work where a tenth of all lots have lost their validity.
+
+The measure is what the engine needs merely to change as many rows: UPDATE in a bare copy of the lots.
+"""
+
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from benchmarks.ledger import AT, Shape, fill, proven
+from benchmarks.sizes import Size
+
+DUE_OF = 10
+
+
+def run(folder: Path, size: Size) -> dict[str, float | int]:
+    """One night over all members."""
+    from loyalty.close import close_due_days
+    from loyalty.nightly import run_nightly
+
+    lots = max(size.rows // size.members, 1)
+    fill(size.members, Shape(lots=lots, due_of=DUE_OF))
+    close_due_days(AT - timedelta(days=1))  # The nights before did that.
+    bare = _update_of_bare_rows()
+    begun = time.perf_counter()
+    steps = run_nightly(AT, at=AT)
+    seconds = time.perf_counter() - begun
+    taken = sum(step.lots for step in steps if step.step == "expire")
+    bare = min(bare, _update_of_bare_rows())
+    proven("the night")
+    return {
+        "members": size.members,
+        "rows": size.members * lots,
+        "due": taken,
+        "ratio": round(bare / seconds, 4),
+        "per_second": round(taken / seconds),
+        "seconds": round(seconds, 2),
+        **{f"{step.step}_seconds": round(step.seconds, 2) for step in steps},
+        "update_seconds": round(bare, 2),
+    }
+
+
+def _update_of_bare_rows() -> float:
+    from django.db import connection, transaction
+
+    with connection.cursor() as cursor, transaction.atomic():
+        cursor.execute("CREATE TEMPORARY TABLE bare ON COMMIT DROP AS SELECT id, remaining FROM loyalty_lot")
+        begun = time.perf_counter()
+        cursor.execute("UPDATE bare SET remaining = 0 WHERE id %% %s = 0", [DUE_OF])
+        return time.perf_counter() - begun
