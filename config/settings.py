@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from environs import Env
 
 from config.embedded import locations
-from config.unfold import UNFOLD
+from config.unfold import UNFOLD as ADMIN_THEME
 
 env = Env()
 
@@ -238,6 +238,10 @@ if EMAIL_URL:
     vars().update(env.dj_email_url("EMAIL_URL"))
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+
+# --- the admin's theme -----------------------------------------------------------------------------------------------
+
+UNFOLD = ADMIN_THEME
 
 # --- the shop -------------------------------------------------------------------------------------------------------
 

@@ -72,7 +72,7 @@ class Ordeal:
             server = stack.enter_context(_server(self.folder))
             self.finish(PREPARE, str(MEMBERS))
             writers = {number: self._start(number) for number in range(WRITERS)}
-            stack.callback(lambda: [_kill(writer) for writer in writers.values()])
+            stack.callback(_kill_all, writers)
             end = time.monotonic() + seconds
             while time.monotonic() < end or self.server_kills + self.writer_kills < kills:
                 self._let_them_write(self.random.randint(2_000, 60_000))
@@ -137,6 +137,11 @@ def _server(folder: Path) -> Iterator[_CrashingServer]:
         yield server
     finally:
         server.close()
+
+
+def _kill_all(writers: "dict[int, subprocess.Popen[str]]") -> None:
+    for writer in writers.values():
+        _kill(writer)
 
 
 def _kill(process: "subprocess.Popen[str]") -> None:
