@@ -37,12 +37,13 @@ _NAMES = sorted({name for parts in _FIGURES.values() for name, _, _ in parts} | 
 
 
 @dataclass
-class _Chain:
-    """The two digests of a day's blocks as they grow: over its seals, and over what its entries are now."""
+class _Day:
+    """What a day's seals and entries make now: the chain over its seals, the blocks in which an entry differs from its
+    seal, and the figures."""
 
-    seals: Any = field(default_factory=hashlib.sha256)
-    entries: Any = field(default_factory=hashlib.sha256)
+    chain: Any = field(default_factory=hashlib.sha256)
     differing: list[int] = field(default_factory=list)
+    figures: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_NAMES, 0))
 
 
 def check_seals(scope: Scope, findings: Findings, progress: Progress) -> tuple[int, str]:
@@ -55,14 +56,13 @@ def check_seals(scope: Scope, findings: Findings, progress: Progress) -> tuple[i
     recent = [close for close in closes if scope.since is None or close.ends_at >= scope.since]
     if recent:
         lowest = min(close.sealed_from for close in recent)
-        chains = _chains(recent[0].number, lowest, progress)
+        days = _days(recent[0].number, lowest, progress)
         for close in recent:
-            _check_day(close, chains.pop(close.number, _Chain()), findings)
-        for number, chain in sorted(chains.items()):
-            _name_rows(number, chain.differing, _ENTRY_DIFFERS, findings)
+            _check_day(close, days.pop(close.number, _Day()), findings)
+        for number, day in sorted(days.items()):
+            _name_rows(number, day.differing, _ENTRY_DIFFERS, findings)
             findings.add(Mismatch("seal_has_its_day", 0, f"close {number}", number, 0))
-        progress("figures", 0)
-        _check_figures(recent, lowest, findings)
+        progress("unsealed", 0)
         _check_unsealed(lowest, closes[-1].sealed_to, findings)
     return len(closes), closes[-1].digest.hex() if closes else ""
 
@@ -87,53 +87,97 @@ def _check_chain(closes: list[DayClose], findings: Findings) -> None:
         before = close
 
 
-def _chains(first: int, lowest: int, progress: Progress) -> dict[int, _Chain]:
-    """The digests over the blocks of each day from the number ``first`` on, whose entries have ids above ``lowest``."""
-    chains: dict[int, _Chain] = defaultdict(_Chain)
+def _days(first: int, lowest: int, progress: Progress) -> dict[int, _Day]:
+    """What each day from the number ``first`` on is now, by its number. Its entries have ids above ``lowest``."""
+    days: dict[int, _Day] = defaultdict(_Day)
     low, high = fetch(_SEALED_IDS, {"lowest": lowest})[0]
     for start, end in windows(low, high, IDS_PER_WINDOW):
         progress("seals", max(start - low, 0) / max(high - low, 1))
-        for number, block, seals, entries in fetch(_BLOCKS, {"first": first, "low": start, "high": end}):
-            chain = chains[number]
-            chain.seals.update(seals)
-            chain.entries.update(entries or b"")
-            if seals != entries:
-                chain.differing.append(block)
-    return chains
+        for number, block, digest, intact, *kind in fetch(_BLOCKS, {"first": first, "low": start, "high": end}):
+            day = days[number]
+            if block is None:
+                _add_up(day.figures, tuple(kind))
+                continue
+            day.chain.update(digest)
+            if not intact:
+                day.differing.append(block)
+    return days
+
+
+def _add_up(figures: dict[str, int], kind: tuple[Any, ...]) -> None:
+    name, goes_out, entries, late, points, pending, held = kind
+    sums = {"points": points, "pending": pending, "held": held}
+    figures["entries"] += entries
+    figures["late_entries"] += late
+    for figure, column, sign in _FIGURES.get((name, goes_out), ()):
+        figures[figure] += sign * sums[column]
 
 
 _SEALED_IDS = """
     SELECT coalesce(min(entry_id), 1), coalesce(max(entry_id), 0) FROM loyalty_entryseal WHERE entry_id > %(lowest)s
 """
 
-# Materialized, so that what is sorted are the hashes and not the entries.
+# Entries and seals are joined once, for the digests of the blocks (the first rows) and for the figures (the last ones).
 _BLOCKS = """
     WITH sealed AS MATERIALIZED (
-        SELECT s.close_id, s.entry_id, s.digest, CASE WHEN e.id IS NOT NULL THEN loyalty_entry_digest(e) END AS actual
+        SELECT s.close_id, s.entry_id, s.digest, e.id IS NOT NULL AND loyalty_entry_digest(e) = s.digest AS intact,
+               e.kind, e.points, e.pending, e.held, e.recorded_at
           FROM loyalty_entryseal AS s
           LEFT JOIN loyalty_entry AS e ON e.id = s.entry_id AND e.id BETWEEN %(low)s AND %(high)s
          WHERE s.entry_id BETWEEN %(low)s AND %(high)s AND s.close_id >= %(first)s
     )
-    SELECT close_id, entry_id >> 12,
-           sha256(string_agg(int8send(entry_id) || digest, ''::bytea ORDER BY entry_id)),
-           sha256(string_agg(int8send(entry_id) || actual, ''::bytea ORDER BY entry_id))
-      FROM sealed
-     GROUP BY close_id, entry_id >> 12
-     ORDER BY close_id, entry_id >> 12
+    (
+        SELECT close_id, entry_id >> 12,
+               sha256(string_agg(int8send(entry_id) || digest, ''::bytea ORDER BY entry_id)), bool_and(intact),
+               NULL, NULL::boolean, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint
+          FROM sealed
+         GROUP BY close_id, entry_id >> 12
+         ORDER BY close_id, entry_id >> 12
+    )
+    UNION ALL
+    SELECT k.close_id, NULL, NULL, NULL, k.kind, k.points < 0, count(*),
+           count(*) FILTER (WHERE k.recorded_at < c.begins_at), sum(k.points)::bigint, sum(k.pending)::bigint,
+           sum(k.held)::bigint
+      FROM sealed AS k
+      LEFT JOIN loyalty_dayclose AS c ON c.number = k.close_id
+     WHERE k.kind IS NOT NULL
+     GROUP BY k.close_id, k.kind, k.points < 0
 """
 
 
-def _check_day(close: DayClose, chain: _Chain, findings: Findings) -> None:
+def _check_day(close: DayClose, day: _Day, findings: Findings) -> None:
     """A day whose seals still make its digest has altered entries at worst; one whose entries make it has altered
     seals. If neither does, both were touched, or a row is gone: then the day itself is named too."""
     sealed = bytes(close.seals_digest)
-    if chain.seals.digest() == sealed:
-        _name_rows(close.number, chain.differing, _ENTRY_DIFFERS, findings)
-    elif chain.entries.digest() == sealed:
-        _name_rows(close.number, chain.differing, _SEAL_DIFFERS, findings)
+    if day.chain.digest() == sealed:
+        _name_rows(close.number, day.differing, _ENTRY_DIFFERS, findings)
+    elif day.differing and _digest_of_entries(close) == sealed:
+        _name_rows(close.number, day.differing, _SEAL_DIFFERS, findings)
     else:
-        _name_rows(close.number, chain.differing, _ENTRY_DIFFERS, findings)
-        findings.add(Mismatch("day_is_as_sealed", 0, f"day {close.day}", sealed.hex(), chain.seals.hexdigest()))
+        _name_rows(close.number, day.differing, _ENTRY_DIFFERS, findings)
+        findings.add(Mismatch("day_is_as_sealed", 0, f"day {close.day}", sealed.hex(), day.chain.hexdigest()))
+    for name, found in day.figures.items():
+        written = getattr(close, name)
+        if written != found:
+            findings.add(Mismatch("figures_are_the_entries", 0, f"day {close.day}: {name}", found, written))
+
+
+def _digest_of_entries(close: DayClose) -> bytes:
+    """The day's digest if each of its entries were sealed as it is now."""
+    chain = hashlib.sha256()
+    for (block,) in fetch(_BLOCKS_OF_ENTRIES, {"close": close.number, "lowest": close.sealed_from}):
+        chain.update(block)
+    return chain.digest()
+
+
+_BLOCKS_OF_ENTRIES = """
+    SELECT sha256(string_agg(int8send(e.id) || loyalty_entry_digest(e), ''::bytea ORDER BY e.id))
+      FROM loyalty_entryseal AS s
+      JOIN loyalty_entry AS e ON e.id = s.entry_id
+     WHERE s.close_id = %(close)s AND s.entry_id > %(lowest)s
+     GROUP BY e.id >> 12
+     ORDER BY e.id >> 12
+"""
 
 
 def _name_rows(number: int, blocks: list[int], query: str, findings: Findings) -> None:
@@ -162,39 +206,6 @@ _SEAL_DIFFERS = f"""
       {_SEALS_OF_BLOCKS}
       JOIN loyalty_entry AS e ON e.id = s.entry_id
      WHERE loyalty_entry_digest(e) <> s.digest
-"""
-
-
-def _check_figures(closes: list[DayClose], lowest: int, findings: Findings) -> None:
-    """The figures of each day, added up once more from its entries."""
-    found: dict[int, dict[str, int]] = {close.number: dict.fromkeys(_NAMES, 0) for close in closes}
-    for number, kind, goes_out, entries, late, points, pending, held in fetch(
-        _KINDS, {"first": closes[0].number, "lowest": lowest}
-    ):
-        figures = found.get(number)
-        if figures is None:
-            continue
-        sums = {"points": points, "pending": pending, "held": held}
-        figures["entries"] += entries
-        figures["late_entries"] += late
-        for name, column, sign in _FIGURES.get((kind, goes_out), ()):
-            figures[name] += sign * sums[column]
-    for close in closes:
-        for name in _NAMES:
-            written = getattr(close, name)
-            if written != found[close.number][name]:
-                row = f"day {close.day}: {name}"
-                findings.add(Mismatch("figures_are_the_entries", 0, row, found[close.number][name], written))
-
-
-_KINDS = """
-    SELECT s.close_id, e.kind, e.points < 0, count(*), count(*) FILTER (WHERE e.recorded_at < c.begins_at),
-           sum(e.points)::bigint, sum(e.pending)::bigint, sum(e.held)::bigint
-      FROM loyalty_entryseal AS s
-      JOIN loyalty_entry AS e ON e.id = s.entry_id
-      JOIN loyalty_dayclose AS c ON c.number = s.close_id
-     WHERE s.close_id >= %(first)s AND s.entry_id > %(lowest)s AND e.id > %(lowest)s
-     GROUP BY s.close_id, e.kind, e.points < 0
 """
 
 

@@ -1,14 +1,15 @@
 -- Closing a day: which entries belong to it, a seal for each, the chain over the seals and the figures (decision 0006).
 
--- All of an entry as one text, from which each column can be told: free texts carry their length before them. Nothing
--- here depends on the settings of a session. A new column of the journal belongs in here, with the first close after it.
+-- All of an entry as one text, from which each column can be told: free texts carry their length in bytes before them.
+-- The key's hash and the two instants (microseconds since 2000, eight bytes each) are one hexadecimal number, for speed.
+-- Nothing here depends on the settings of a session. A new column of the journal belongs in here.
 CREATE FUNCTION loyalty_entry_text(e loyalty_entry) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT concat_ws(
-               '|', e.id, e.account_id, e.kind, e.points, e.pending, e.held, e.balance_after, length(e.key), e.key,
-               encode(e.digest, 'hex'), extract(EPOCH FROM e.effective_at), extract(EPOCH FROM e.recorded_at),
+               '|', e.id, e.account_id, e.kind, e.points, e.pending, e.held, e.balance_after, octet_length(e.key), e.key,
+               encode(e.digest || timestamptz_send(e.effective_at) || timestamptz_send(e.recorded_at), 'hex'),
                coalesce(e.order_id, 0), coalesce(e.about_id, 0), coalesce(e.actor_id, 0),
-               length(e.reference), e.reference, length(e.reason), e.reason, e.trace
+               octet_length(e.reference), e.reference, octet_length(e.reason), e.reason, e.trace
            )
 $$;
 

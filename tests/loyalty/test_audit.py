@@ -8,9 +8,10 @@ import pytest
 from django.core.management import call_command
 
 from crm.models import Member
-from loyalty.audit import audit, report as audit_report
-from loyalty.models import Account, Entry, Lot, LotUse
-from loyalty.movements import burn
+from loyalty.audit import audit
+from loyalty.audit import report as audit_report
+from loyalty.models import Account, Entry, Hold, Lot, LotUse
+from loyalty.movements import burn, hold
 from tests.loyalty.postings import earned, returned, waiting, write
 from tests.loyalty.tampering import tamper
 
@@ -149,6 +150,22 @@ def test_points_drawn_from_another_member_s_lot_are_found(xiaolu: Member, dayong
     tamper(LotUse, "UPDATE loyalty_lotuse SET lot_id = %s WHERE id = %s", lot("his").pk, use.pk)
 
     assert found("entry_drew_on_own_lots") == [(xiaolu.pk, f"lot use {use.pk}", xiaolu.pk, dayong.pk)]
+
+
+def test_a_hold_of_another_size_than_its_entry_is_found(xiaolu: Member, at: datetime) -> None:
+    hold(xiaolu.pk, 10, key="aside", at=at, deadline=None)
+    target = Hold.objects.get()
+    tamper(Hold, "UPDATE loyalty_hold SET points = 11")
+
+    assert found("hold_is_of_its_entry") == [(xiaolu.pk, f"hold {target.pk}", 10, 11)]
+    assert found("holds_are_the_held") == [(xiaolu.pk, f"account {xiaolu.pk}", 10, 11)]
+
+
+def test_a_hold_that_vanished_is_named_by_its_entry(xiaolu: Member, at: datetime) -> None:
+    hold(xiaolu.pk, 10, key="aside", at=at, deadline=None)
+    tamper(Hold, "DELETE FROM loyalty_hold")
+
+    assert found("hold_is_of_its_entry") == [(xiaolu.pk, f"entry {entry('aside').pk}", 10, 0)]
 
 
 def test_more_mismatches_than_can_be_named_are_still_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -124,9 +124,11 @@ class TestEntries:
     def test_anybody_can_work_a_seal_out_again_with_other_tools(self, at: datetime) -> None:
         """The text of decision 0006, hashed here by Python."""
         burned = entry("out")
-        moment = f"{int(burned.recorded_at.timestamp())}.000000"
-        head = f"{burned.pk}|{burned.account_id}|burn|-40|0|0|60|3|out|{burned.digest.hex()}"
-        text = f"{head}|{moment}|{moment}|0|0|0|0||0||{{}}"
+        moment = int((burned.recorded_at - datetime(2000, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000).to_bytes(
+            8, "big"
+        )
+        head = f"{burned.pk}|{burned.account_id}|burn|-40|0|0|60|3|out|{(bytes(burned.digest) + moment + moment).hex()}"
+        text = f"{head}|0|0|0|0||0||{{}}"
 
         assert bytes(EntrySeal.objects.get(pk=burned.pk).digest) == hashlib.sha256(text.encode()).digest()[:16]
 
