@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import translation
 from pytest_django.fixtures import Settings
 
 from config.demo.cast import CAST, Role
@@ -123,7 +124,7 @@ def test_refuses_a_database_with_other_data(tmp_path: Path, at: datetime, factor
 def test_the_command_says_why_it_refuses(settings: Settings, tmp_path: Path) -> None:
     settings.VAR_DIR = tmp_path
     MemberFactory()
-    with pytest.raises(CommandError, match="empty database") as refusal:
+    with translation.override("en"), pytest.raises(CommandError, match="empty database") as refusal:
         call_command("load_demo", stdout=StringIO())
     assert refusal.value.returncode == 1
 
@@ -133,7 +134,8 @@ def test_the_command_loads_the_whole_demo_and_does_nothing_the_second_time(setti
     first, second = StringIO(), StringIO()
     call_command("load_demo", stdout=first)
     assert "2,000" in first.getvalue() and "12,000" in first.getvalue()
-    call_command("load_demo", stdout=second)
+    with translation.override("en"):
+        call_command("load_demo", stdout=second)
     assert "Nothing was changed" in second.getvalue()
     assert Member.objects.count() == 2000
     assert sorted(path.suffix for path in (tmp_path / "demo" / "next-week").iterdir()) == [".csv"] * 3
