@@ -45,8 +45,8 @@ messages: .venv/development-installed ## Collect and compile the translations (n
 	$(PYTHON) manage.py makemessages --locale zh_Hans --no-obsolete --add-location file --ignore .venv --ignore var --ignore tests
 	$(PYTHON) manage.py compilemessages --locale zh_Hans --ignore .venv --ignore var
 
-bench: .venv/development-installed ## Run the benchmarks: make bench ARGS=import_orders
-	$(PYTHON) -m benchmarks $(ARGS)
+bench: .venv/development-installed ## Run all benchmarks and write docs/performance.md, or one: make bench ARGS=burn
+	$(PYTHON) -m benchmarks $(or $(ARGS),all)
 
 lock: ## Resolve the requirements anew for Python 3.11 and later (needs uv)
 	uv pip compile --universal --python-version 3.11 pyproject.toml -o requirements.txt --no-annotate --no-header

@@ -116,7 +116,7 @@ def _as_row(seq: int, posting: Posting) -> dict[str, Any]:
     row: dict[str, Any] = {
         "seq": seq,
         "account_id": posting.account_id,
-        "kind": posting.kind.value,
+        "kind": posting.kind,
         "points": posting.points,
         "pending": posting.pending,
         "key": posting.key,

@@ -105,9 +105,10 @@ class Posting:
         """
         if self.verb is Verb.MATURE:
             return "\\x" + hashlib.sha256(f"{self.account_id}={self.about_key}".encode()).hexdigest()[:32]
+        # ``_value_`` is what ``value`` looks up, at a tenth of the price: imports ask for a hash of every posting.
         content = (
-            self.verb.value, self.kind.value, self.account_id, self.points, self.pending, self.order_id, self.about_key,
-            self.reference, self.reason, self.actor_id,
+            self.verb._value_, self.kind._value_, self.account_id, self.points, self.pending, self.order_id,
+            self.about_key, self.reference, self.reason, self.actor_id,
         )  # fmt: skip
         return "\\x" + hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest()
 
