@@ -14,8 +14,8 @@ from loyalty.audit.report import Findings, Mismatch
 from loyalty.audit.scope import Progress, Scope, fetch, find, windows
 from loyalty.models import DayClose
 
-# A multiple of the 4096 ids of a block.
-IDS_PER_WINDOW = 1 << 20
+# A multiple of the 4096 ids of a block. The entries of a window are hashed in memory, some 80 MB of them.
+IDS_PER_WINDOW = 1 << 18
 
 # What a day's entries of each kind add to its figures: kind, whether the points go out, figure, which sum, sign.
 _FIGURES: dict[tuple[str, bool], tuple[tuple[str, str, int], ...]] = {
