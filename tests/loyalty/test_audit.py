@@ -29,7 +29,7 @@ def ledger(xiaolu: Member, dayong: Member, at: datetime) -> None:
     write(returned(dayong, 20, key="back", at=at), at=at)
 
 
-def found(check: str) -> list[tuple[int, str, int, int]]:
+def found(check: str) -> list[tuple[int, str, int | str, int | str]]:
     """What one check of the audit has to say."""
     report = audit()
     assert not report.ok
