@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
                 ('pending', models.BigIntegerField(default=0, verbose_name='pending')),
                 ('held', models.BigIntegerField(default=0, verbose_name='held')),
                 ('balance_after', models.BigIntegerField(verbose_name='balance after')),
-                ('key', models.CharField(db_collation='C', max_length=160, unique=True, verbose_name='key')),
+                ('key', models.CharField(db_collation='C', max_length=160, verbose_name='key')),
                 ('digest', models.BinaryField(max_length=16)),
                 ('effective_at', models.DateTimeField(verbose_name='effective')),
                 ('recorded_at', models.DateTimeField(verbose_name='recorded')),
@@ -374,6 +374,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='entry',
             index=models.Index(condition=models.Q(('balance_after__lt', 0)), fields=['account'], name='loyalty_entry_in_debt'),
+        ),
+        migrations.AddConstraint(
+            model_name='entry',
+            constraint=models.UniqueConstraint(fields=('key',), name='loyalty_entry_key'),
         ),
         migrations.AddConstraint(
             model_name='entry',

@@ -30,7 +30,7 @@ class Entry(models.Model):
     pending = models.BigIntegerField(_("pending"), default=0)
     held = models.BigIntegerField(_("held"), default=0)
     balance_after = models.BigIntegerField(_("balance after"))
-    key = models.CharField(_("key"), max_length=160, unique=True, db_collation="C")
+    key = models.CharField(_("key"), max_length=160, db_collation="C")
     digest = models.BinaryField(max_length=16, editable=False)
     effective_at = models.DateTimeField(_("effective"))
     recorded_at = models.DateTimeField(_("recorded"))
@@ -75,6 +75,8 @@ class Entry(models.Model):
             models.Index(fields=["account"], name="loyalty_entry_in_debt", condition=models.Q(balance_after__lt=0)),
         ]
         constraints = [
+            # As a mark of the column it would bring a second index along, for LIKE, which this collation does not need.
+            models.UniqueConstraint(fields=["key"], name="loyalty_entry_key"),
             models.CheckConstraint(
                 condition=models.Q(kind__in=EntryKind.values),
                 name="loyalty_entry_kind_known",

@@ -57,13 +57,8 @@ CREATE FUNCTION loyalty_prepare(
     batch jsonb, open_accounts boolean, OUT fresh loyalty_posting[], OUT known loyalty_outcome[], OUT conflict boolean
 ) LANGUAGE plpgsql SET plan_cache_mode = 'force_generic_plan' AS $$
 DECLARE
-    postings loyalty_posting[];
-    ids bigint[];
+    ids bigint[] := ARRAY(SELECT DISTINCT (p ->> 'account_id')::bigint FROM jsonb_array_elements(batch) AS p);
 BEGIN
-    SELECT array_agg(p ORDER BY p.seq), array_agg(DISTINCT p.account_id)
-      INTO postings, ids
-      FROM jsonb_populate_recordset(NULL::loyalty_posting, batch) AS p;
-
     PERFORM loyalty_lock(ids, CASE WHEN open_accounts THEN ids END);
 
     SELECT array_agg(p ORDER BY p.seq) FILTER (WHERE e.id IS NULL),
@@ -76,7 +71,7 @@ BEGIN
            ) FILTER (WHERE e.id IS NOT NULL),
            coalesce(bool_or(e.digest <> p.digest), FALSE)
       INTO fresh, known, conflict
-      FROM unnest(postings) AS p
+      FROM jsonb_populate_recordset(NULL::loyalty_posting, batch) AS p
       LEFT JOIN loyalty_entry AS e ON e.key = p.key;
 END
 $$;
