@@ -45,7 +45,10 @@ _TITLE, _OPTIONS, _NAME, _REASON, _REFUND_REASON = 300, 300, 120, 120, 200
 def stage(cursor: CursorWrapper, records: Sequence[OrderRecord]) -> None:
     """Put the records into the temporary tables. No two of them may be of the same order."""
     cursor.execute(_TABLES)
-    cursor.execute("TRUNCATE crm_stage_order, crm_stage_line, crm_stage_refund")
+    # They are empty unless this transaction has recorded a batch before; emptying empty tables costs as well.
+    cursor.execute("SELECT EXISTS (SELECT FROM crm_stage_order) OR EXISTS (SELECT FROM crm_stage_refund)")
+    if cursor.fetchone()[0]:
+        cursor.execute("TRUNCATE crm_stage_order, crm_stage_line, crm_stage_refund")
     with cursor.copy(_COPY_ORDERS) as copy:
         for record in records:
             if record.unlinked_refund is None:

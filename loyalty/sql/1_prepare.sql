@@ -52,10 +52,11 @@ $$;
 
 -- Lock all accounts of the batch and only then look the keys up: a concurrent writer of the same key has either
 -- committed by now or waits behind our lock. Each statement of a VOLATILE function takes a fresh snapshot, so what is
--- read after the lock is what the lock protects.
+-- read after the lock is what the lock protects. Keys are looked up one by one in their index: a plan that was kept from
+-- the days when the journal was small would otherwise read all of it for every batch.
 CREATE FUNCTION loyalty_prepare(
     batch jsonb, open_accounts boolean, OUT fresh loyalty_posting[], OUT known loyalty_outcome[], OUT conflict boolean
-) LANGUAGE plpgsql SET plan_cache_mode = 'force_generic_plan' AS $$
+) LANGUAGE plpgsql SET plan_cache_mode = 'force_generic_plan' SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     ids bigint[] := ARRAY(SELECT DISTINCT (p ->> 'account_id')::bigint FROM jsonb_array_elements(batch) AS p);
 BEGIN
