@@ -381,10 +381,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['accrual', 'opening', 'maturation', 'burn', 'hold', 'capture', 'release', 'expiry', 'adjustment', 'reversal'])), name='loyalty_entry_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='entry',
             constraint=models.CheckConstraint(condition=models.Q(('held', 0), ('pending', 0), ('points', 0), _negated=True), name='loyalty_entry_moves_something'),
         ),
         migrations.AddConstraint(
@@ -393,35 +389,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'burn'), _negated=True), ('points__lt', 0), _connector='OR'), name='loyalty_entry_burn_takes'),
-        ),
-        migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'accrual'), _negated=True), models.Q(('pending__gte', 0), ('points__gte', 0)), _connector='OR'), name='loyalty_entry_accrual_adds'),
-        ),
-        migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'hold'), _negated=True), models.Q(('held__gt', 0), ('points', django.db.models.expressions.CombinedExpression(models.F('held'), '*', models.Value(-1)))), _connector='OR'), name='loyalty_entry_hold_moves'),
-        ),
-        migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'capture'), _negated=True), models.Q(('held__lt', 0), ('points', 0)), _connector='OR'), name='loyalty_entry_capture_takes'),
-        ),
-        migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'release'), _negated=True), models.Q(('points', django.db.models.expressions.CombinedExpression(models.F('held'), '*', models.Value(-1))), ('points__gt', 0)), _connector='OR'), name='loyalty_entry_release_moves'),
-        ),
-        migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'maturation'), _negated=True), models.Q(('points', django.db.models.expressions.CombinedExpression(models.F('pending'), '*', models.Value(-1))), ('points__gt', 0)), _connector='OR'), name='loyalty_entry_maturation_moves'),
-        ),
-        migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'expiry'), _negated=True), ('points__lt', 0), _connector='OR'), name='loyalty_entry_expiry_takes'),
-        ),
-        migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'adjustment'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='loyalty_entry_adjustment_has_reason'),
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['opening', 'reversal']), models.Q(('kind', 'accrual'), ('pending__gte', 0), ('points__gte', 0)), models.Q(('kind', 'maturation'), ('points', django.db.models.expressions.CombinedExpression(models.F('pending'), '*', models.Value(-1))), ('points__gt', 0)), models.Q(('kind', 'burn'), ('points__lt', 0)), models.Q(('held__gt', 0), ('kind', 'hold'), ('points', django.db.models.expressions.CombinedExpression(models.F('held'), '*', models.Value(-1)))), models.Q(('held__lt', 0), ('kind', 'capture'), ('points', 0)), models.Q(('kind', 'release'), ('points', django.db.models.expressions.CombinedExpression(models.F('held'), '*', models.Value(-1))), ('points__gt', 0)), models.Q(('kind', 'expiry'), ('points__lt', 0)), models.Q(('kind', 'adjustment'), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='loyalty_entry_moves_what_its_kind_says'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='entry',

@@ -78,10 +78,6 @@ class Entry(models.Model):
             # As a mark of the column it would bring a second index along, for LIKE, which this collation does not need.
             models.UniqueConstraint(fields=["key"], name="loyalty_entry_key"),
             models.CheckConstraint(
-                condition=models.Q(kind__in=EntryKind.values),
-                name="loyalty_entry_kind_known",
-            ),
-            models.CheckConstraint(
                 condition=~models.Q(points=0, pending=0, held=0),
                 name="loyalty_entry_moves_something",
             ),
@@ -89,37 +85,19 @@ class Entry(models.Model):
                 condition=models.Q(points__gte=0) | models.Q(balance_after__gte=0) | models.Q(kind=EntryKind.REVERSAL),
                 name="loyalty_entry_only_reversal_below_zero",
             ),
+            # What a line of each kind moves. All kinds in one: every constraint is read anew for each statement, and a
+            # dozen of them took a tenth of a burn's time.
             models.CheckConstraint(
-                condition=~models.Q(kind=EntryKind.BURN) | models.Q(points__lt=0),
-                name="loyalty_entry_burn_takes",
-            ),
-            models.CheckConstraint(
-                condition=~models.Q(kind=EntryKind.ACCRUAL) | models.Q(points__gte=0, pending__gte=0),
-                name="loyalty_entry_accrual_adds",
-            ),
-            models.CheckConstraint(
-                condition=~models.Q(kind=EntryKind.HOLD) | models.Q(points=-models.F("held"), held__gt=0),
-                name="loyalty_entry_hold_moves",
-            ),
-            models.CheckConstraint(
-                condition=~models.Q(kind=EntryKind.CAPTURE) | models.Q(points=0, held__lt=0),
-                name="loyalty_entry_capture_takes",
-            ),
-            models.CheckConstraint(
-                condition=~models.Q(kind=EntryKind.RELEASE) | models.Q(points=-models.F("held"), points__gt=0),
-                name="loyalty_entry_release_moves",
-            ),
-            models.CheckConstraint(
-                condition=~models.Q(kind=EntryKind.MATURATION) | models.Q(points=-models.F("pending"), points__gt=0),
-                name="loyalty_entry_maturation_moves",
-            ),
-            models.CheckConstraint(
-                condition=~models.Q(kind=EntryKind.EXPIRY) | models.Q(points__lt=0),
-                name="loyalty_entry_expiry_takes",
-            ),
-            models.CheckConstraint(
-                condition=~models.Q(kind=EntryKind.ADJUSTMENT) | ~models.Q(reason=""),
-                name="loyalty_entry_adjustment_has_reason",
+                condition=models.Q(kind__in=[EntryKind.OPENING, EntryKind.REVERSAL])
+                | models.Q(kind=EntryKind.ACCRUAL, points__gte=0, pending__gte=0)
+                | models.Q(kind=EntryKind.MATURATION, points__gt=0, points=-models.F("pending"))
+                | models.Q(kind=EntryKind.BURN, points__lt=0)
+                | models.Q(kind=EntryKind.HOLD, held__gt=0, points=-models.F("held"))
+                | models.Q(kind=EntryKind.CAPTURE, held__lt=0, points=0)
+                | models.Q(kind=EntryKind.RELEASE, points__gt=0, points=-models.F("held"))
+                | models.Q(kind=EntryKind.EXPIRY, points__lt=0)
+                | (models.Q(kind=EntryKind.ADJUSTMENT) & ~models.Q(reason="")),
+                name="loyalty_entry_moves_what_its_kind_says",
             ),
         ]
         triggers = [

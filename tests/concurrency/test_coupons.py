@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SESSIONS = 16
 SQL = Path(loyalty.__file__).parent / "sql"
 GATE = 4711  # An advisory lock: while the test holds it, the draw function waits before it takes the points.
-TAKING = "        INSERT INTO loyalty_entry ("
+TAKING = "        WITH entries AS ("
 ACCOUNT_LOCK = " ORDER BY a.member_id FOR NO KEY UPDATE;"
 LAST_RESORT = {
     "loyalty_lot": "loyalty_lot_remaining_in_range",

@@ -238,7 +238,7 @@ class TestNeverNegativeBySpending:
     def test_an_adjustment_without_a_reason_is_refused(self) -> None:
         execute("SET LOCAL loyalty.journal = 'on'")
 
-        with pytest.raises(IntegrityError, match="loyalty_entry_adjustment_has_reason"):
+        with pytest.raises(IntegrityError, match="loyalty_entry_moves_what_its_kind_says"):
             execute(self.BURN.replace("'why'", "''").replace("-40", "40"), "adjustment")
 
 
