@@ -283,7 +283,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='entry',
             name='about',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, to='loyalty.entry', verbose_name='concerns'),
+            field=models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, to='loyalty.entry', verbose_name='concerns'),
         ),
         migrations.AddField(
             model_name='entry',
@@ -298,7 +298,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='entry',
             name='order',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crm.order', verbose_name='order'),
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crm.order', verbose_name='order'),
         ),
         migrations.AddField(
             model_name='hold',
@@ -374,6 +374,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='entry',
             index=models.Index(condition=models.Q(('balance_after__lt', 0)), fields=['account'], name='loyalty_entry_in_debt'),
+        ),
+        migrations.AddIndex(
+            model_name='entry',
+            index=models.Index(condition=models.Q(('order__isnull', False)), fields=['order'], name='loyalty_entry_order'),
+        ),
+        migrations.AddIndex(
+            model_name='entry',
+            index=models.Index(condition=models.Q(('about__isnull', False)), fields=['about'], name='loyalty_entry_about'),
         ),
         migrations.AddConstraint(
             model_name='entry',

@@ -41,6 +41,7 @@ class Entry(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("order"),
+        db_index=False,
     )
     # The accrual that this line matures or takes back.
     about = models.ForeignKey(
@@ -50,6 +51,7 @@ class Entry(models.Model):
         null=True,
         blank=True,
         verbose_name=_("concerns"),
+        db_index=False,
     )
     reference = models.CharField(_("reference"), max_length=120, blank=True)
     reason = models.CharField(_("reason"), max_length=300, blank=True)
@@ -70,6 +72,9 @@ class Entry(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["account", "-id"], name="loyalty_entry_account"),
+            # Most lines have one of the two or neither, and what is not there need not be found.
+            models.Index(fields=["order"], name="loyalty_entry_order", condition=models.Q(order__isnull=False)),
+            models.Index(fields=["about"], name="loyalty_entry_about", condition=models.Q(about__isnull=False)),
             # Rows lie almost in the order of both, so this finds a day's entries and weighs next to nothing.
             BrinIndex(fields=["recorded_at", "id"], name="loyalty_entry_recorded", autosummarize=True),
             models.Index(fields=["account"], name="loyalty_entry_in_debt", condition=models.Q(balance_after__lt=0)),
