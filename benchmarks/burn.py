@@ -11,7 +11,7 @@ from benchmarks.sizes import Size
 CLIENTS = (1, 4, 8, 16)
 PROMISED = 8  # The number of clients that the promise is about.
 LOTS = 12
-MOST_POINTS = 150  # Lots hold a hundred points each: a burn draws from one or two of them.
+MOST_POINTS = 100  # As many as a lot holds: a burn draws from one or two of them.
 
 
 def run(folder: Path, size: Size) -> dict[str, float | int]:

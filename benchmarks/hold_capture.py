@@ -12,7 +12,7 @@ from benchmarks.sizes import Size
 CLIENTS = (1, 4, 8, 16)
 PROMISED = 8
 LOTS = 12
-MOST_POINTS = 150
+MOST_POINTS = 100
 
 
 def run(folder: Path, size: Size) -> dict[str, float | int]:

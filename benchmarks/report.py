@@ -16,8 +16,8 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 # Members of each run. The two sizes of the night and of the audit show how their cost grows with the data.
 SMALL = {
-    "burn": (20_000,),
-    "hold_capture": (20_000,),
+    "burn": (50_000,),
+    "hold_capture": (50_000,),
     "accrue": (20_000,),
     "nightly": (10_000, 100_000),
     "audit": (10_000, 100_000),
