@@ -1,23 +1,33 @@
 """What the upper floors may use of the ground floor."""
 
-from crm.choices import OrderStatus, Platform, RefundStatus
+from crm.choices import OrderStatus, PaymentKind, Platform, ProductPolicy, RefundStatus
 from crm.claims import Buyer, Claim, ClaimState, buyer_of, claim_member, find_claim
 from crm.events import OrderChange, OrderChanges, ReturnsChange, on_orders_changed
+from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_facts, order_facts
 from crm.stafflog import log_action
+from crm.tiers.holding import tier_at
 
 __all__ = [
     "Buyer",
+    "BuyerDetails",
     "Claim",
     "ClaimState",
+    "LineDetails",
     "OrderChange",
     "OrderChanges",
+    "OrderDetails",
     "OrderStatus",
+    "PaymentKind",
     "Platform",
+    "ProductPolicy",
     "RefundStatus",
     "ReturnsChange",
     "buyer_of",
     "claim_member",
     "find_claim",
     "log_action",
+    "member_facts",
     "on_orders_changed",
+    "order_facts",
+    "tier_at",
 ]

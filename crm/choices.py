@@ -43,3 +43,48 @@ class Platform(models.TextChoices):
     SHOPIFY = "shopify", _("Shopify")
     WOOCOMMERCE = "woocommerce", _("WooCommerce")
     OTHER = "other", _("Other")
+
+
+class PaymentKind(models.TextChoices):
+    """What an order was paid with. ``rank``: where two reports differ, the more particular kind stands."""
+
+    OTHER = "other", pgettext_lazy("payment kind", "Other")
+    CASH = "cash", pgettext_lazy("payment kind", "Cash or online payment")
+    BALANCE = "balance", pgettext_lazy("payment kind", "Prepaid balance")
+    GIFT_CARD = "gift_card", pgettext_lazy("payment kind", "Gift card")
+
+    @property
+    def rank(self) -> int:
+        return _PAYMENT_RANK[self]
+
+
+_PAYMENT_RANK = {kind: rank for rank, kind in enumerate(PaymentKind, start=1)}
+
+
+class ProductPolicy(models.TextChoices):
+    """How a product takes part in the programme: what it earns, and whether discounts reach it."""
+
+    NORMAL = "normal", pgettext_lazy("product policy", "Normal")
+    SPECIAL = "special", pgettext_lazy("product policy", "Special price")
+    ZERO = "zero", pgettext_lazy("product policy", "Zero points")
+    BONUS = "bonus", pgettext_lazy("product policy", "Bonus product")
+
+
+class GrantSource(models.TextChoices):
+    """Who gave a member his tier."""
+
+    MANUAL = "manual", pgettext_lazy("source of a tier", "By hand")
+    SYSTEM = "system", pgettext_lazy("source of a tier", "By the rules")
+    CLAIM = "claim", pgettext_lazy("source of a tier", "Taken by the member")
+    IMPORT = "import", pgettext_lazy("source of a tier", "From a file")
+
+
+class TagColour(models.TextChoices):
+    """The colours a label of the admin's theme can have."""
+
+    GREY = "default", _("Grey")
+    BLUE = "info", _("Blue")
+    GREEN = "success", _("Green")
+    ORANGE = "warning", _("Orange")
+    RED = "danger", _("Red")
+    TEAL = "primary", _("Teal")

@@ -8,7 +8,19 @@ import factory
 from factory.django import DjangoModelFactory
 
 from crm.choices import OrderStatus, Platform
-from crm.models import Channel, Identity, Member, Order, OrderLine, Product, Refund, User
+from crm.models import (
+    Channel,
+    Identity,
+    Member,
+    MemberTag,
+    Order,
+    OrderLine,
+    Product,
+    Refund,
+    Tag,
+    Tier,
+    User,
+)
 from redemption.models import CouponPlan, Denomination
 
 LONG_AGO = datetime(2025, 1, 6, 4, 0, tzinfo=UTC)  # A Monday noon in Shanghai.
@@ -60,6 +72,33 @@ class IdentityFactory(DjangoModelFactory[Identity]):
     channel = factory.SubFactory(ChannelFactory)
     member = factory.SubFactory(MemberFactory)
     external_id = factory.Sequence(lambda n: f"buyer{n}")
+
+
+class TagFactory(DjangoModelFactory[Tag]):
+    class Meta:
+        model = Tag
+
+    name = factory.Sequence(lambda n: f"Tag {n}")
+
+
+class MemberTagFactory(DjangoModelFactory[MemberTag]):
+    class Meta:
+        model = MemberTag
+
+    member = factory.SubFactory(MemberFactory)
+    tag = factory.SubFactory(TagFactory)
+    added_at = LONG_AGO
+
+
+class TierFactory(DjangoModelFactory[Tier]):
+    """A rung; the first one made is the base."""
+
+    class Meta:
+        model = Tier
+
+    rank = factory.Sequence(lambda n: n)
+    code = factory.LazyAttribute(lambda tier: f"tier-{tier.rank}")
+    name = factory.LazyAttribute(lambda tier: f"Tier {tier.rank}")
 
 
 class ProductFactory(DjangoModelFactory[Product]):

@@ -6,6 +6,8 @@ from crm.models.imports import ImportFile, ImportJob, ImportProblem, ImportProfi
 from crm.models.member import Identity, Member
 from crm.models.order import Order, OrderLine, Refund
 from crm.models.stafflog import StaffAction
+from crm.models.tags import MemberTag, Tag
+from crm.models.tier import Tier, TierGrant
 from crm.models.user import User
 
 __all__ = [
@@ -16,10 +18,14 @@ __all__ = [
     "ImportProblem",
     "ImportProfile",
     "Member",
+    "MemberTag",
     "Order",
     "OrderLine",
     "Product",
     "Refund",
     "StaffAction",
+    "Tag",
+    "Tier",
+    "TierGrant",
     "User",
 ]

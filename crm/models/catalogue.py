@@ -3,19 +3,61 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm.choices import ProductPolicy
+
 
 class Product(models.Model):
-    """A good of one channel. ``code`` is the seller's own article number, or one derived from the title."""
+    """A good of one channel. ``code`` is the seller's own article number, or one derived from the title.
+
+    Orders bring products in; ``policy``, ``bonus_points`` and ``category`` are the seller's own and no order touches
+    them.
+    """
 
     channel = models.ForeignKey("crm.Channel", on_delete=models.PROTECT, verbose_name=_("channel"))
     code = models.CharField(_("article number"), max_length=120)
     title = models.CharField(_("title"), max_length=300)
+    policy = models.CharField(
+        _("point policy"),
+        max_length=10,
+        choices=ProductPolicy,
+        default=ProductPolicy.NORMAL,
+        db_default=ProductPolicy.NORMAL,
+    )
+    bonus_points = models.PositiveIntegerField(
+        _("bonus points a piece"),
+        default=0,
+        db_default=0,
+        help_text=_("Only for bonus products: what one piece earns."),
+    )
+    category = models.CharField(
+        _("category"),
+        max_length=120,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Any word of your own. Earning rules can be limited to it."),
+    )
 
     class Meta:
         verbose_name = _("product")
         verbose_name_plural = _("products")
         ordering = ["channel_id", "code"]
-        constraints = [models.UniqueConstraint(fields=["channel", "code"], name="crm_product_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "code"], name="crm_product_once"),
+            models.CheckConstraint(
+                condition=models.Q(policy__in=ProductPolicy.values),
+                name="crm_product_policy_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(policy=ProductPolicy.BONUS, bonus_points__gt=0)
+                | (~models.Q(policy=ProductPolicy.BONUS) & models.Q(bonus_points=0)),
+                name="crm_product_bonus_points",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["category"], name="crm_product_category", condition=~models.Q(category="")),
+        ]
+        permissions = [("export_product", _("Can export products"))]
 
     def __str__(self) -> str:
         return self.title or self.code

@@ -30,6 +30,13 @@ class Member(models.Model):
         verbose_name=_("login"),
     )
     joined_at = models.DateTimeField(_("member since"))
+    tags = models.ManyToManyField(
+        "crm.Tag",
+        through="crm.MemberTag",
+        related_name="members",
+        blank=True,
+        verbose_name=_("tags"),
+    )
 
     class Meta:
         verbose_name = _("member")

@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from crm.choices import OrderStatus, RefundStatus
+from crm.choices import OrderStatus, PaymentKind, RefundStatus
 
 
 class Order(models.Model):
@@ -52,6 +52,15 @@ class Order(models.Model):
     # two.
     refunded_reported = models.DecimalField(max_digits=14, decimal_places=2, default=0, editable=False)
     amount_from_lines = models.BooleanField(default=False, editable=False)
+    payment_kind = models.CharField(
+        _("paid with"),
+        max_length=10,
+        choices=PaymentKind,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Empty where no file has said it."),
+    )
     placed_at = models.DateTimeField(_("placed"), null=True, blank=True)
     paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
     shipped_at = models.DateTimeField(_("shipped"), null=True, blank=True)
@@ -77,6 +86,10 @@ class Order(models.Model):
             models.CheckConstraint(
                 condition=models.Q(status__in=OrderStatus.values),
                 name="crm_order_status_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(payment_kind__in=["", *PaymentKind.values]),
+                name="crm_order_payment_kind_known",
             ),
         ]
         indexes = [
@@ -112,7 +125,8 @@ class OrderLine(models.Model):
 
 
 class Refund(models.Model):
-    """Money that went back. Without an order it is a return that the platform reports on its own."""
+    """Money that went back, for one line or for the order as a whole. Without an order it is a return that the platform
+    reports on its own."""
 
     channel = models.ForeignKey("crm.Channel", on_delete=models.PROTECT, verbose_name=_("channel"))
     external_no = models.CharField(_("refund number"), max_length=64)
@@ -136,6 +150,8 @@ class Refund(models.Model):
     amount = models.DecimalField(_("amount"), max_digits=14, decimal_places=2)
     at = models.DateTimeField(_("refunded at"), null=True, blank=True)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
+    # The line of the order that came back, by its key; empty for the order as a whole.
+    line_key = models.CharField(max_length=80, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         verbose_name = _("refund")
