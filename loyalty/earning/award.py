@@ -1,6 +1,6 @@
 """What the rules give for an order or an act, line by line, and why the other rules give nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 
@@ -36,7 +36,7 @@ class Miss(NamedTuple):
 class Award(NamedTuple):
     """The whole. ``version`` is the version of the rule set: a rule has none of its own.
 
-    ``line_keys`` are the keys of the order's lines, in the order of ``AwardLine.by_line``; ("",) where no line is known.
+    ``line_keys`` are the keys of the order's lines, in the order of ``AwardLine.by_line``; ("",) where none is known.
     """
 
     version: int
@@ -81,6 +81,7 @@ def _packed(line: AwardLine) -> list[Any]:
     return [*packed, line.cut, line.cut_by] if line.cut else packed
 
 
-def _unpacked(packed: list[Any], by_line: list[int]) -> AwardLine:
-    rule, kind, base, factor, points, rounding, *cut = packed
-    return AwardLine(rule, kind, base, factor, points, *(cut or (0, "")), rounding=rounding, by_line=tuple(by_line))
+def _unpacked(packed: Sequence[Any], by_line: Sequence[int]) -> AwardLine:
+    rule, kind, base, factor, points, rounding = packed[:6]
+    cut, cut_by = packed[6:] or (0, "")
+    return AwardLine(rule, kind, base, factor, points, cut, cut_by, rounding, tuple(by_line))

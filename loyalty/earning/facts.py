@@ -70,8 +70,8 @@ class ActFacts(NamedTuple):
     """Something else that earns points.
 
     ``kind`` is one of "signin", "birthday", "profile", "referral", "campaign". ``streak``: which day in a row this
-    sign-in is, beginning with 1. ``amount`` (fen) and ``product_id``: what the referred buyer bought. ``code``: the code
-    of the campaign.
+    sign-in is, beginning with 1. ``amount`` (fen) and ``product_id``: what the referred buyer bought. ``code``: of the
+    campaign.
     """
 
     kind: str

@@ -21,8 +21,8 @@ class LineMoney(NamedTuple):
 def kept_points(award: Award, lines: Sequence[LineMoney]) -> int:
     """The points that stay of ``award``.
 
-    Of each line, points × refunded / paid go, rounded down in the buyer's favour; a line that was returned in full keeps
-    nothing, and neither does an order. Points on a line of which nothing is known any more go with the whole order.
+    Of each line, points × refunded / paid go, rounded down in the buyer's favour; a line that was returned in full
+    keeps nothing, and neither does an order. Points on a line of which nothing is known any more go with the whole.
     """
     whole = LineMoney("", sum(line.paid for line in lines), sum(min(line.refunded, line.paid) for line in lines))
     if whole.refunded and whole.refunded >= whole.paid:

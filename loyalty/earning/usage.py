@@ -19,8 +19,8 @@ class UsageKey(NamedTuple):
 class Usage:
     """Counters of points given. Reading one that was never set gives 0.
 
-    The caller loads the counters that ``CompiledSet.usage_keys`` names, under the locks that guard them, lets any number
-    of orders count in it one after the other, and writes ``taken`` back.
+    The caller loads the counters that ``CompiledSet.usage_keys`` names, under the locks that guard them, lets any
+    number of orders count in it one after the other, and writes ``taken`` back.
     """
 
     __slots__ = ("_given", "taken")
