@@ -33,7 +33,12 @@ def _list(title: Any, icon: str, model: str) -> dict[str, Any]:
 
 NAVIGATION = [
     {"items": [_item(_("Home"), "dashboard", "index")]},
-    _group(_("Members"), _list(_("Members"), "group", "crm.member")),
+    _group(
+        _("Members"),
+        _list(_("Members"), "group", "crm.member"),
+        _list(_("Tiers"), "workspace_premium", "crm.tier"),
+        _list(_("Tags"), "sell", "crm.tag"),
+    ),
     _group(
         _("Orders"),
         _item(_("Import orders"), "upload_file", "crm_importjob_add", "crm.add_importjob"),

@@ -5,6 +5,8 @@ from crm.admin.imports import ImportJobAdmin
 from crm.admin.members import MemberAdmin
 from crm.admin.orders import OrderAdmin, RefundAdmin
 from crm.admin.stafflog import StaffActionAdmin
+from crm.admin.tags import TagAdmin
+from crm.admin.tiers import TierAdmin
 from crm.admin.users import GroupAdmin, UserAdmin
 
 __all__ = [
@@ -17,5 +19,7 @@ __all__ = [
     "ProductAdmin",
     "RefundAdmin",
     "StaffActionAdmin",
+    "TagAdmin",
+    "TierAdmin",
     "UserAdmin",
 ]

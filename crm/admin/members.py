@@ -1,6 +1,9 @@
 """Members: the list, and one page with all that is known of a buyer."""
 
+from collections import defaultdict
+from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -8,22 +11,26 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Max, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
+from unfold.decorators import action, display
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from crm.admin import member_panels
 from crm.admin.member_import import MemberImportExportMixin
 from crm.admin.member_search import find_members
+from crm.admin.tags import TagFilter, member_tags_view, tag_many
+from crm.admin.tiers import TierFilter, grant_view
 from crm.adminkit import PERSONAL_DATA, Column, masked_email, masked_phone, may, member_columns, names_field, person
 from crm.adminkit import member_panels as panels_of
 from crm.feeds.cells import read_phone
-from crm.models import Member, Order
+from crm.models import Member, MemberTag, Order, Tier
 from crm.stafflog import log_action
+from crm.tiers.holding import held_tiers
 
 member_panels.register()
 
@@ -65,12 +72,19 @@ class MemberChangeList(ChangeList):
             .values("member_id")
             .annotate(number=Count("pk"), last=Max("placed_at"))
         }
+        tags: dict[int, list[str]] = defaultdict(list)
+        for tagged in MemberTag.objects.filter(member__in=ids).select_related("tag").order_by("tag__name"):
+            tags[tagged.member_id].append(tagged.tag.name)
+        base = Tier.objects.filter(rank=0).values_list("name", flat=True).first() or ""
+        tiers = held_tiers(ids, timezone.now())
         columns = {column.name: column.values(ids) for column in member_columns()}
         for member in members:
             figures = orders.get(member.pk, {})
             member.page_figures = {  # type: ignore[attr-defined]
                 "orders": figures.get("number", 0),
                 "last_order": figures.get("last"),
+                "tier": tiers.get(member.pk, base),
+                "tags": tags[member.pk],
                 **{name: values.get(member.pk) for name, values in columns.items()},
             }
 
@@ -96,7 +110,8 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
     search_help_text = _("Name or platform name, or a whole phone number or mail address")
     ordering = ("-id",)
     sortable_by = ()
-    actions = None
+    list_filter = (TierFilter, TagFilter)
+    actions = ("add_tags", "remove_tags")
     readonly_fields = ("shown_email", "shown_phone", "joined_at")
     change_form_outer_after_template = "admin/crm/member/panels.html"
 
@@ -119,7 +134,14 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         contact = ("full_phone", "full_email") if may(request, PERSONAL_DATA) else ("shown_phone", "shown_email")
         figures = [_figure(column) for column in member_columns()]
-        return ["shown_name", "platform_names", *contact, *figures, "orders", "last_order"]
+        return ["shown_name", "platform_names", "tier", "tags", *contact, *figures, "orders", "last_order"]
+
+    def get_urls(self) -> list[URLPattern]:
+        def page(route: str, name: str, view: Any) -> URLPattern:
+            wrapped: Callable[..., HttpResponse] = self.admin_site.admin_view(partial(view, self))
+            return path(f"<int:member_id>/{route}/", wrapped, name=f"crm_member_{name}")
+
+        return [page("tags", "tags", member_tags_view), page("tier", "tier", grant_view), *super().get_urls()]
 
     def get_fields(self, request: HttpRequest, obj: Member | None = None) -> list[Any]:
         if obj is None or may(request, PERSONAL_DATA):
@@ -138,6 +160,23 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
     @display(description=_("platform names"))
     def platform_names(self, member: Member) -> str:
         return "、".join(f"{identity.external_id}" for identity in member.identities.all())
+
+    @display(description=_("tier"))
+    def tier(self, member: Member) -> str:
+        name: str = member.page_figures["tier"]  # type: ignore[attr-defined]
+        return name
+
+    @display(description=_("tags"))
+    def tags(self, member: Member) -> str:
+        return "、".join(member.page_figures["tags"])  # type: ignore[attr-defined]
+
+    @action(description=_("Add tags"), permissions=["change"])
+    def add_tags(self, request: HttpRequest, queryset: QuerySet[Member]) -> HttpResponse | None:
+        return tag_many(self, request, queryset, add=True)
+
+    @action(description=_("Take tags away"), permissions=["change"])
+    def remove_tags(self, request: HttpRequest, queryset: QuerySet[Member]) -> HttpResponse | None:
+        return tag_many(self, request, queryset, add=False)
 
     @display(description=_("phone"))
     def full_phone(self, member: Member) -> str:

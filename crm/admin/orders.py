@@ -61,7 +61,7 @@ class RefundInline(_ReadOnlyInline):
 @admin.register(Order)
 class OrderAdmin(ReadOnlyAdmin):
     list_display = ("external_no", "channel", "member", "state", "paid", "refunded", "placed_at", "completed_at")
-    list_filter = ("status", "channel")
+    list_filter = ("status", "channel", "payment_kind")
     list_select_related = ("channel", "member")
     list_per_page = 50
     sortable_by = ("placed_at",)
@@ -75,7 +75,10 @@ class OrderAdmin(ReadOnlyAdmin):
         return not hidden and bool(super().lookup_allowed(lookup, value, request))
 
     def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> list[tuple[Any, dict[str, Any]]]:
-        facts = ("channel", "external_no", "member", "identity", "status", "paid", "refunded", "title", "close_reason")
+        facts = (
+            *("channel", "external_no", "member", "identity", "status"),
+            *("paid", "refunded", "payment_kind", "title", "close_reason"),
+        )
         times = ("placed_at", "paid_at", "shipped_at", "completed_at", "closed_at")
         fieldsets: list[tuple[Any, dict[str, Any]]] = [(None, {"fields": facts}), (_("Times"), {"fields": times})]
         # Other columns hold names, phones and postal addresses as the platform exported them.

@@ -29,8 +29,21 @@ ACTIONS: dict[str, Promise] = {
     "member.change": _("Changed a member"),
     "members.export": _("Exported members"),
     "members.import": _("Imported members"),
+    "members.tag": _("Changed tags"),
     "points.adjust": _("Adjusted points"),
+    "product.change": _("Changed a product"),
+    "products.category": _("Set the category of products"),
+    "products.export": _("Exported products"),
+    "products.import": _("Imported products"),
+    "products.policy": _("Set the point policy of products"),
     "rule.publish": _("Published an earning rule"),
+    "tag.add": _("Made a tag"),
+    "tag.change": _("Changed a tag"),
+    "tag.delete": _("Deleted a tag"),
+    "tier.add": _("Made a tier"),
+    "tier.change": _("Changed a tier"),
+    "tier.delete": _("Deleted a tier"),
+    "tier.grant": _("Gave a tier"),
 }
 
 

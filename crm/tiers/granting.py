@@ -39,7 +39,7 @@ def grant_tier(
     if until is not None and until <= at:
         raise ValueError("a grant ends after it begins")
     with transaction.atomic():
-        Member.objects.select_for_update(no_key=True).get(pk=member_id)
+        lock_member(member_id)
         tier = Tier.objects.get(code=tier_code)
         latest = TierGrant.objects.filter(member=member_id).order_by("-begins_at", "-pk").first()
         if latest is not None and latest.begins_at > at:
@@ -60,6 +60,12 @@ def grant_tier(
             granted_by_id=actor_id,
             replaced=replaced,
         )
+
+
+def lock_member(member_id: int) -> None:
+    """Let others who would change this member's tier wait until this transaction ends. Rows that refer to the member
+    need not wait. Raises ``Member.DoesNotExist``."""
+    Member.objects.select_for_update(no_key=True).only("pk").get(pk=member_id)
 
 
 def _in_force(grant: TierGrant, at: datetime) -> bool:

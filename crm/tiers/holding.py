@@ -4,6 +4,9 @@ from collections.abc import Collection
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import Q
+
+from crm.models import TierGrant
 
 # The grant in force at an instant, found by the index of the constraint that allows a member one grant at a time.
 GRANT_AT = """crm_tiergrant AS g
@@ -27,3 +30,17 @@ def tier_at(member_ids: Collection[int], at: datetime) -> dict[int, tuple[str, i
     with connection.cursor() as cursor:
         cursor.execute(_HELD, {"members": list(member_ids), "at": at})
         return {member_id: (code, rank) for member_id, code, rank in cursor.fetchall()}
+
+
+def in_force(at: datetime, prefix: str = "") -> Q:
+    """Return the condition on grants in force at an instant; ``prefix`` leads to the grants, as in "grants__"."""
+    begun = Q(**{f"{prefix}begins_at__lte": at})
+    still = Q(**{f"{prefix}ended_at__isnull": True}) | Q(**{f"{prefix}ended_at__gt": at})
+    not_over = Q(**{f"{prefix}ends_at__isnull": True}) | Q(**{f"{prefix}ends_at__gt": at})
+    return begun & still & not_over
+
+
+def held_tiers(member_ids: Collection[int], at: datetime) -> dict[int, str]:
+    """Return the names of the tiers that these members hold by a grant at an instant; the others are left out."""
+    grants = TierGrant.objects.filter(in_force(at), member__in=list(member_ids)).order_by()
+    return dict(grants.values_list("member", "tier__name"))

@@ -199,7 +199,7 @@ def test_a_file_of_something_else_is_refused_as_a_whole(at: datetime) -> None:
 def test_more_rows_than_one_request_can_carry_are_refused(
     xiaolu: Member, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crm.resources.MAX_ROWS", 1)
+    monkeypatch.setattr("crm.resources.sheet.MAX_ROWS", 1)
     assert imported(table({"id": xiaolu.pk}, {"id": xiaolu.pk}), at).has_errors()
 
 

@@ -121,10 +121,11 @@ class TestList:
             OrderFactory(channel=shop, member=member)
             give_points(member, number + 1)
         client.get(reverse(LIST))
-        # Session, user, two for permissions, two counts, members, identities, channels, orders, two figures of points.
+        # Session, user, two for permissions, two for filters, two counts, members, identities, channels, orders, tags,
+        # two for tiers, two figures of points.
         with CaptureQueriesContext(connection) as queries:
             client.get(reverse(LIST))
-        assert len(queries) == 12
+        assert len(queries) == 17
 
     def test_the_upper_floors_have_handed_in_their_columns(self) -> None:
         assert [column.name for column in member_columns()] == ["balance", "pending"]
@@ -159,7 +160,7 @@ class TestPage:
         OrderFactory(channel=shop, member=xiaolu)
         client.force_login(grant("crm.view_member"))
         panels = client.get(reverse("admin:crm_member_change", args=[xiaolu.pk])).context["panels"]
-        assert [panel["name"] for panel in panels] == ["identities"]
+        assert [panel["name"] for panel in panels] == ["identities", "tier", "tags"]
 
     def test_personal_data_is_masked_without_the_permission(self, client: Client, grant: Grant, xiaolu: Member) -> None:
         client.force_login(grant(*self.ALL, "crm.change_member"))
@@ -196,7 +197,7 @@ class TestPage:
         self.page(client, xiaolu)
         with CaptureQueriesContext(connection) as queries:
             self.page(client, xiaolu)
-        assert len(queries) == 15
+        assert len(queries) == 18
 
     def test_a_change_is_in_the_staff_log_without_the_values(
         self, client: Client, grant: Grant, xiaolu: Member
