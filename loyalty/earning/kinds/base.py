@@ -59,6 +59,11 @@ class Kind(Settings):
         """When such a rule has its turn."""
         raise NotImplementedError
 
+    @property
+    def multiplies(self) -> bool:
+        """Whether the rule multiplies what the order earns, rather than giving points."""
+        return False
+
     def tests(self, rule: str) -> tuple[Test, ...]:
         """What must be so besides the rule's conditions."""
         return ()
@@ -97,7 +102,11 @@ class PointsOrFactor(Kind):
 
     @property
     def stage(self) -> Stage:
-        return Stage.FACTOR if self.factor > 1 else Stage.GIFT
+        return Stage.FACTOR if self.multiplies else Stage.GIFT
+
+    @property
+    def multiplies(self) -> bool:
+        return self.factor > 1
 
     def factor_for(self, situation: Situation) -> int:
         return hundredths(self.factor)

@@ -34,6 +34,10 @@ class TierMultiplier(Kind):
     def stage(self) -> Stage:
         return Stage.FACTOR
 
+    @property
+    def multiplies(self) -> bool:
+        return True
+
     def tests(self, rule: str) -> tuple[Test, ...]:
         more = frozenset(tier for tier, factor in self.factors if factor > 1)
         return (unless(lambda situation: situation.member.tier in more, Miss(rule, "tier", {"wanted": sorted(more)})),)
