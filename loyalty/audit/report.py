@@ -35,13 +35,16 @@ CHECKS = (
     "holds_are_the_held",
     "hold_is_of_its_entry",
     "hold_moved_what_its_entries_say",
+    "renewal_has_its_lot",
+    "renewals_follow_each_other",
+    "lot_ends_as_renewed",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
     """One place where the ledger does not add up: which law, which account (0: none), which row, what it should be and
-    what it is. Digests are hexadecimal text, all else numbers."""
+    what it is. Digests and instants are text (hexadecimal, and ISO 8601 in UTC), all else numbers."""
 
     check: str
     account_id: int

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from loyalty.audit.renewals import check_renewals
 from loyalty.audit.report import AuditReport, Findings, Mismatch
 from loyalty.audit.scope import Progress, Scope, fetch, touched_since
 from loyalty.audit.seals import check_seals
@@ -34,6 +35,7 @@ def audit(
         check_entries(scope, findings, progress)
         progress("lots", 0)
         check_lots(scope, findings)
+        check_renewals(scope, findings)
         closes, head = check_seals(scope, findings, progress)
         if digest and not DayClose.objects.filter(digest=_bytes(digest)).exists():
             findings.add(Mismatch("digest_is_known", 0, "closed days", digest, head))

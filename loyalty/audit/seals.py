@@ -54,16 +54,18 @@ def check_seals(scope: Scope, findings: Findings, progress: Progress) -> tuple[i
     closes = list(DayClose.objects.order_by("number"))
     _check_chain(closes, findings)
     recent = [close for close in closes if scope.since is None or close.ends_at >= scope.since]
-    if recent:
-        lowest = min(close.sealed_from for close in recent)
-        days = _days(recent[0].number, lowest, progress)
+    if recent or scope.whole:
+        # A whole audit looks at all seals there are: their day may be the one that is missing.
+        first, lowest = (1, 0) if scope.whole else (recent[0].number, min(close.sealed_from for close in recent))
+        settled = closes[-1].sealed_to if closes else 0
+        days = _days(first, lowest, progress)
         for close in recent:
-            _check_day(close, days.pop(close.number, _Day()), findings)
+            _check_day(close, days.pop(close.number, _Day()), settled, findings)
         for number, day in sorted(days.items()):
             _name_rows(number, day.differing, _ENTRY_DIFFERS, findings)
             findings.add(Mismatch("seal_has_its_day", 0, f"close {number}", number, 0))
         progress("unsealed", 0)
-        _check_unsealed(lowest, closes[-1].sealed_to, findings)
+        _check_unsealed(lowest, settled, findings)
     return len(closes), closes[-1].digest.hex() if closes else ""
 
 
@@ -145,31 +147,40 @@ _BLOCKS = """
 """
 
 
-def _check_day(close: DayClose, day: _Day, findings: Findings) -> None:
+def _check_day(close: DayClose, day: _Day, settled: int, findings: Findings) -> None:
     """A day whose seals still make its digest has altered entries at worst; one whose entries make it has altered
-    seals. If neither does, both were touched, or a row is gone: then the day itself is named too."""
+    seals. If neither does, both were touched, or a row is gone: then the day itself is named too, and the entries that
+    would make its digest with a seal of theirs. Up to ``settled`` those are named anyway (``_check_unsealed``)."""
     sealed = bytes(close.seals_digest)
     if day.chain.digest() == sealed:
         _name_rows(close.number, day.differing, _ENTRY_DIFFERS, findings)
-    elif day.differing and _digest_of_entries(close) == sealed:
+    elif day.differing and _digest_of(_BLOCKS_OF_ENTRIES, close) == sealed:
         _name_rows(close.number, day.differing, _SEAL_DIFFERS, findings)
     else:
         _name_rows(close.number, day.differing, _ENTRY_DIFFERS, findings)
         findings.add(Mismatch("day_is_as_sealed", 0, f"day {close.day}", sealed.hex(), day.chain.hexdigest()))
+        if _digest_of(_BLOCKS_WITH_UNSEALED, close) == sealed:
+            find(findings, _UNSEALED_OF_DAY, {**_bounds(close), "settled": settled})
     for name, found in day.figures.items():
         written = getattr(close, name)
         if written != found:
             findings.add(Mismatch("figures_are_the_entries", 0, f"day {close.day}: {name}", found, written))
 
 
-def _digest_of_entries(close: DayClose) -> bytes:
-    """The day's digest if each of its entries were sealed as it is now."""
+def _bounds(close: DayClose) -> dict[str, Any]:
+    """Where the entries of a day are looked for."""
+    return {"close": close.number, "lowest": close.sealed_from, "highest": close.seen_to, "ends": close.ends_at}
+
+
+def _digest_of(blocks: str, close: DayClose) -> bytes:
+    """The day's digest if its blocks were those of a query."""
     chain = hashlib.sha256()
-    for (block,) in fetch(_BLOCKS_OF_ENTRIES, {"close": close.number, "lowest": close.sealed_from}):
+    for (block,) in fetch(blocks, _bounds(close)):
         chain.update(block)
     return chain.digest()
 
 
+# If each of the day's entries were sealed as it is now.
 _BLOCKS_OF_ENTRIES = """
     SELECT sha256(string_agg(int8send(e.id) || loyalty_entry_digest(e), ''::bytea ORDER BY e.id))
       FROM loyalty_entryseal AS s
@@ -177,6 +188,30 @@ _BLOCKS_OF_ENTRIES = """
      WHERE s.close_id = %(close)s AND s.entry_id > %(lowest)s
      GROUP BY e.id >> 12
      ORDER BY e.id >> 12
+"""
+
+_ENTRIES_OF_DAY = """
+      FROM loyalty_entry AS e
+     WHERE e.id > %(lowest)s AND e.id <= %(highest)s AND e.recorded_at < %(ends)s
+       AND NOT EXISTS (SELECT FROM loyalty_entryseal AS s WHERE s.entry_id = e.id)
+"""
+
+# If the entries that have no seal, and that the day could have seen, were sealed by it.
+_BLOCKS_WITH_UNSEALED = f"""
+    SELECT sha256(string_agg(int8send(sealed.id) || sealed.digest, ''::bytea ORDER BY sealed.id))
+      FROM (
+          SELECT s.entry_id, s.digest
+            FROM loyalty_entryseal AS s
+           WHERE s.close_id = %(close)s AND s.entry_id > %(lowest)s
+          UNION ALL
+          SELECT e.id, loyalty_entry_digest(e) {_ENTRIES_OF_DAY}
+      ) AS sealed (id, digest)
+     GROUP BY sealed.id >> 12
+     ORDER BY sealed.id >> 12
+"""
+
+_UNSEALED_OF_DAY = f"""
+    SELECT 'entry_has_its_seal', e.account_id, 'entry ' || e.id, 1, 0 {_ENTRIES_OF_DAY} AND e.id > %(settled)s
 """
 
 
