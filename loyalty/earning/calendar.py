@@ -26,6 +26,7 @@ SOLAR_TERMS = {
 
 # Further than this from its festival, a window belongs to another one.
 FURTHEST = 60
+EARLIEST_YEAR, LATEST_YEAR = 2000, 2100
 
 Span = tuple[date, date]
 
@@ -48,6 +49,9 @@ class DateWindow:
 
     def problem(self) -> str | None:
         """Why there cannot be such a window, or None."""
+        if not (EARLIEST_YEAR <= self.first.year and self.last.year <= LATEST_YEAR):
+            facts = {"earliest": EARLIEST_YEAR, "latest": LATEST_YEAR}
+            return _("The years must be from %(earliest)s to %(latest)s.") % facts
         return _("The last day is before the first.") if self.last < self.first else None
 
 
