@@ -49,7 +49,7 @@ class DateWindow:
 
     def problem(self) -> str | None:
         """Why there cannot be such a window, or None."""
-        if not (EARLIEST_YEAR <= self.first.year and self.last.year <= LATEST_YEAR):
+        if not (self.first.year >= EARLIEST_YEAR and self.last.year <= LATEST_YEAR):
             facts = {"earliest": EARLIEST_YEAR, "latest": LATEST_YEAR}
             return _("The years must be from %(earliest)s to %(latest)s.") % facts
         return _("The last day is before the first.") if self.last < self.first else None
