@@ -213,6 +213,7 @@ class ValidityPolicyAdmin(ReadOnlyAdmin):
         "reason",
     )
     list_select_related = ("published_by", "application")
+    list_before_template = "admin/loyalty/policy_in_force.html"
     ordering = ("-version",)
     sortable_by = ()
     fields = (
@@ -233,6 +234,12 @@ class ValidityPolicyAdmin(ReadOnlyAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: ValidityPolicy | None = None) -> bool:
         return bool(super().has_view_permission(request, obj)) or may(request, PERMISSION)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        current = policy_in_force(timezone.now())
+        extra = {"current": in_words(current), "built_in": not current.version}
+        response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **extra})
+        return response
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None

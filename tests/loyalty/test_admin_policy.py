@@ -61,6 +61,21 @@ def test_the_form_begins_with_what_is_in_force(owner: User, client: Client) -> N
     assert (form["kind"].value(), form["months"].value()) == ("per_lot_months", 12)
 
 
+def test_before_anything_is_published_the_list_says_what_is_in_force(owner: User, client: Client) -> None:
+    page = client.get(reverse("admin:loyalty_validitypolicy_changelist"), headers={"accept-language": "en"})
+
+    assert "Points are valid for 12 months." in page.content.decode()
+    assert "This is built in" in page.content.decode()
+
+
+def test_afterwards_it_says_what_was_published(owner: User, client: Client) -> None:
+    post(client, token=proposed(client)["token"])
+
+    page = client.get(reverse("admin:loyalty_validitypolicy_changelist"), headers={"accept-language": "en"})
+    assert "Points are valid for 30 days." in page.content.decode()
+    assert "This is built in" not in page.content.decode()
+
+
 def test_first_it_shows_what_it_would_do_and_publishes_nothing(owner: User, client: Client, promised: datetime) -> None:
     page = post(client, **FORM)
 
