@@ -3,6 +3,7 @@
 from crm.choices import OrderStatus, PaymentKind, Platform, ProductPolicy, RefundStatus
 from crm.claims import Buyer, Claim, ClaimState, buyer_of, claim_member, find_claim
 from crm.events import OrderChange, OrderChanges, ReturnsChange, on_orders_changed
+from crm.imports.cells import guarded
 from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_facts, order_facts
 from crm.stafflog import log_action
 from crm.tiers.holding import tier_at
@@ -25,6 +26,7 @@ __all__ = [
     "buyer_of",
     "claim_member",
     "find_claim",
+    "guarded",
     "log_action",
     "member_facts",
     "on_orders_changed",

@@ -1,11 +1,14 @@
 """What a member's points are and how they came about, for pages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import F, Lookup, Q, QuerySet, Sum
+from django.db.models.sql.compiler import SQLCompiler
 
 from loyalty.choices import EntryKind
 from loyalty.models import Account, Entry, Lot
@@ -48,6 +51,73 @@ class StatementLine:
     trace: dict[str, Any]
     expires_at: datetime | None
     remaining: int | None
+    actor: str = ""
+
+
+class OneOf(Lookup):
+    """``column = ANY (array)``.
+
+    Ordering by a column that is compared with ``=`` means nothing to PostgreSQL, so that ``account = 7 ORDER BY id``
+    may be answered by walking the whole journal backwards through its primary key: quick as long as the account is
+    busy, and endless for one that has slept for a year. Compared in this way the column keeps its place in the ORDER
+    BY, and only the account's own index gives that order.
+    """
+
+    lookup_name = "one_of"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:  # type: ignore[override]
+        left, parameters = self.process_lhs(compiler, connection)
+        return f"{left} = ANY (%s::bigint[])", [*parameters, list(self.rhs)]
+
+
+class Moves(StrEnum):
+    """Which of the account's sums a line must have moved."""
+
+    ANY = ""
+    PENDING = "pending"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which lines of a statement are wanted: what happened from ``since`` on and before ``until``; ``text`` is part of a
+    reference or a reason, or a whole order number."""
+
+    kinds: tuple[EntryKind, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str = ""
+    moves: Moves = Moves.ANY
+
+    def narrow(self, entries: "QuerySet[Entry]") -> "QuerySet[Entry]":
+        """Leave the wanted ones."""
+        if self.kinds:
+            entries = entries.filter(kind__in=self.kinds)
+        if self.since is not None:
+            entries = entries.filter(effective_at__gte=self.since)
+        if self.until is not None:
+            entries = entries.filter(effective_at__lt=self.until)
+        if self.text:
+            entries = entries.filter(
+                Q(reference__icontains=self.text) | Q(reason__icontains=self.text) | Q(order__external_no=self.text)
+            )
+        if self.moves is not Moves.ANY:
+            entries = entries.exclude(**{self.moves.value: 0})
+        return entries
+
+
+EVERYTHING = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class StatementPage:
+    """A page of a statement, newest line first. ``newer`` and ``older`` are the entries that the pages beside it follow
+    on from; None where there is no such page."""
+
+    lines: list[StatementLine]
+    newer: int | None
+    older: int | None
 
 
 def summary(member_id: int, at: datetime) -> AccountSummary:
@@ -81,15 +151,59 @@ def summary(member_id: int, at: datetime) -> AccountSummary:
     )
 
 
-def history(member_id: int, *, before_id: int | None = None, limit: int = 20) -> list[StatementLine]:
-    """The latest entries, newest first; ``before_id`` goes on where a page ended. One query."""
-    entries = Entry.objects.filter(account_id=member_id)
+def history(
+    member_id: int, *, before_id: int | None = None, limit: int = 20, filters: Filters = EVERYTHING
+) -> list[StatementLine]:
+    """The latest entries, newest first; ``before_id`` goes on where a page ended. One query, which reads in its index
+    no more than it returns as long as nothing is filtered."""
+    entries = filters.narrow(_entries_of(member_id))
     if before_id is not None:
         entries = entries.filter(pk__lt=before_id)
-    rows = entries.order_by("-id").values(
+    return _lines(entries.order_by("account_id", "-id"), limit)
+
+
+def statement_page(
+    member_id: int,
+    filters: Filters = EVERYTHING,
+    *,
+    before_id: int | None = None,
+    after_id: int | None = None,
+    limit: int = 50,
+) -> StatementPage:
+    """The page below the entry ``before_id``, or the one above ``after_id``; without either the newest page.
+
+    One query, a second one where ``after_id`` leads back to the newest page; nothing is counted or skipped, however
+    long the account is.
+    """
+    if after_id is not None:
+        entries = filters.narrow(_entries_of(member_id).filter(pk__gt=after_id))
+        above = _lines(entries.order_by("-account_id", "id"), limit + 1)
+        if len(above) > limit:
+            shown = above[:limit][::-1]
+            return StatementPage(shown, newer=shown[0].entry_id, older=shown[-1].entry_id)
+    lines = history(member_id, before_id=before_id, limit=limit + 1, filters=filters)
+    shown, more = lines[:limit], len(lines) > limit
+    newer = shown[0].entry_id if shown and before_id is not None else None
+    return StatementPage(shown, newer=newer, older=shown[-1].entry_id if more else None)
+
+
+def whole_statement(member_id: int, filters: Filters = EVERYTHING, *, at_once: int = 2_000) -> Iterator[StatementLine]:
+    """Every wanted line, newest first, for a download: ``at_once`` of them are held in memory at a time."""
+    before_id: int | None = None
+    while lines := history(member_id, before_id=before_id, limit=at_once, filters=filters):
+        yield from lines
+        before_id = lines[-1].entry_id
+
+
+def _entries_of(member_id: int) -> "QuerySet[Entry]":
+    return Entry.objects.filter(OneOf(F("account_id"), [member_id]))
+
+
+def _lines(entries: "QuerySet[Entry]", limit: int) -> list[StatementLine]:
+    rows = entries.values(
         "id", "kind", "points", "pending", "held", "balance_after", "effective_at", "recorded_at", "order__external_no",
         "order__title", "order__channel__name", "reference", "reason", "trace", "lot__expires_at", "lot__remaining",
-        "about__lot__expires_at", "about__lot__remaining",
+        "about__lot__expires_at", "about__lot__remaining", "actor__username",
     )[:limit]  # fmt: skip
     return [_line(row) for row in rows]
 
@@ -114,4 +228,5 @@ def _line(row: Mapping[str, Any]) -> StatementLine:
         trace=row["trace"],
         expires_at=row["about__lot__expires_at"] if matured else row["lot__expires_at"],
         remaining=row["about__lot__remaining"] if matured else row["lot__remaining"],
+        actor=row["actor__username"] or "",
     )

@@ -37,6 +37,7 @@ ACTIONS: dict[str, Promise] = {
     "products.import": _("Imported products"),
     "products.policy": _("Set the point policy of products"),
     "rule.publish": _("Published an earning rule"),
+    "statement.export": _("Downloaded a statement"),
     "tag.add": _("Made a tag"),
     "tag.change": _("Changed a tag"),
     "tag.delete": _("Deleted a tag"),

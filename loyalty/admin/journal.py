@@ -1,10 +1,12 @@
 """The journal's tables, for looking. Only the journal writes them, and the database refuses everybody else."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -14,6 +16,7 @@ from unfold.decorators import display
 
 from crm.adminkit import EndlessAdmin
 from loyalty.admin.adjust import adjust_view
+from loyalty.admin.statement import export_view, statement_view
 from loyalty.choices import EntryKind
 from loyalty.explain import explain, headline
 from loyalty.models import Account, Entry, Lot, LotUse
@@ -38,19 +41,32 @@ def member_link(member_id: int, name: str) -> SafeString:
 
 @admin.register(Account)
 class AccountAdmin(EndlessAdmin):
-    list_display = ("owner", "balance", "pending", "held")
+    list_display = ("owner", "balance", "pending", "held", "statement")
     list_select_related = ("member",)
     ordering = ("-member_id",)
-    fields = ("owner", "balance", "pending", "held")
+    fields = ("owner", "balance", "pending", "held", "statement")
     readonly_fields = fields
 
     @display(description=_("member"))
     def owner(self, account: Account) -> SafeString:
         return member_link(account.member_id, str(account.member))
 
+    @display(description=_("statement"))
+    def statement(self, account: Account) -> SafeString:
+        page = reverse("admin:loyalty_account_statement", args=[account.member_id])
+        return format_html('<a class="pk-link" href="{}">{}</a>', page, _("Open"))
+
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(partial(adjust_view, self))
-        return [path("<int:member_id>/adjust/", view, name="loyalty_account_adjust"), *super().get_urls()]
+        def page(route: str, name: str, view: Callable[..., HttpResponseBase]) -> URLPattern:
+            wrapped: Callable[..., HttpResponseBase] = self.admin_site.admin_view(view)
+            return path(f"<int:member_id>/{route}", wrapped, name=f"loyalty_account_{name}")
+
+        return [
+            page("adjust/", "adjust", partial(adjust_view, self)),
+            page("statement/", "statement", partial(statement_view, self)),
+            page("statement/export/", "statement_export", export_view),
+            *super().get_urls(),
+        ]
 
 
 class LotUseInline(TabularInline):

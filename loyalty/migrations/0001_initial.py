@@ -236,7 +236,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'points account',
                 'verbose_name_plural': 'points accounts',
-                'permissions': [('adjust_points', 'Can give points to a member and take them away')],
+                'permissions': [('adjust_points', 'Can give points to a member and take them away'), ('export_statement', "Can download a member's statement")],
                 'constraints': [models.CheckConstraint(condition=models.Q(('pending__gte', 0)), name='loyalty_account_pending_not_negative'), models.CheckConstraint(condition=models.Q(('held__gte', 0)), name='loyalty_account_held_not_negative')],
             },
         ),

@@ -38,7 +38,10 @@ class Account(models.Model):
                 name="loyalty_account_held_not_negative",
             ),
         ]
-        permissions = [("adjust_points", _("Can give points to a member and take them away"))]
+        permissions = [
+            ("adjust_points", _("Can give points to a member and take them away")),
+            ("export_statement", _("Can download a member's statement")),
+        ]
         triggers = [journal_only("account_journal_only")]
 
     def __str__(self) -> str:
