@@ -1,7 +1,9 @@
-"""One burn of an account with a dozen lots, through the public function, inside a transaction as the store does it."""
+"""One burn of an account with a dozen lots, through the public function: with its key, a limit for each member, a trace
+and the lots. The function is one statement and so a transaction of its own."""
 
 import random
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.contest import against_pgbench
@@ -24,18 +26,17 @@ def _burning(members: int) -> Callable[[int], Callable[[], object]]:
     """What a client does: it burns some points of some account, each time under a key of its own."""
 
     def prepare(number: int) -> Callable[[], object]:
-        from django.db import transaction
-
         from loyalty.movements import burn
+        from loyalty.posting import Limit
 
         chance = random.Random()
+        limit = Limit(most=1000, since=AT - timedelta(days=30))
 
         def act() -> None:
-            with transaction.atomic():
-                burn(
-                    chance.randint(1, members), chance.randint(1, MOST_POINTS),
-                    key=f"redeem:{chance.getrandbits(64):x}", at=AT, reference="bench", trace={"reward": number},
-                )  # fmt: skip
+            burn(
+                chance.randint(1, members), chance.randint(1, MOST_POINTS), key=f"redeem:{chance.getrandbits(64):x}",
+                at=AT, reference="bench", trace={"reward": number}, limit=limit,
+            )  # fmt: skip
 
         return act
 

@@ -26,8 +26,6 @@ def run(folder: Path, size: Size) -> dict[str, float | int]:
 
 def _setting_aside(members: int) -> Callable[[int], Callable[[], object]]:
     def prepare(number: int) -> Callable[[], object]:
-        from django.db import transaction
-
         from loyalty.movements import capture, hold
 
         chance = random.Random()
@@ -35,14 +33,12 @@ def _setting_aside(members: int) -> Callable[[int], Callable[[], object]]:
         def movements() -> Iterator[None]:
             while True:
                 member, key = chance.randint(1, members), f"hold:{chance.getrandbits(64):x}"
-                with transaction.atomic():
-                    hold(
-                        member, chance.randint(1, MOST_POINTS), key=key, at=AT, deadline=AT + timedelta(minutes=15),
-                        reference="bench", trace={"reward": number},
-                    )  # fmt: skip
+                hold(
+                    member, chance.randint(1, MOST_POINTS), key=key, at=AT, deadline=AT + timedelta(minutes=15),
+                    reference="bench", trace={"reward": number},
+                )  # fmt: skip
                 yield
-                with transaction.atomic():
-                    capture(member, key, key=f"{key}:capture", at=AT)
+                capture(member, key, key=f"{key}:capture", at=AT)
                 yield
 
         return movements().__next__

@@ -8,7 +8,17 @@ from loyalty.journal import expire_due, post
 from loyalty.movements import adjust, burn, capture, hold, open_balance, release, undo
 from loyalty.nightly import NightBusy, run_nightly
 from loyalty.policies import revive_until, valid_until
-from loyalty.posting import InsufficientPoints, JournalError, KeyConflict, NothingOpen, Outcome, Posting, accrual
+from loyalty.posting import (
+    InsufficientPoints,
+    JournalError,
+    KeyConflict,
+    Limit,
+    LimitReached,
+    NothingOpen,
+    Outcome,
+    Posting,
+    accrual,
+)
 from loyalty.statement import AccountSummary, StatementLine, history, summary
 from loyalty.validity import programme_zone, validity_end
 
@@ -18,6 +28,8 @@ __all__ = [
     "InsufficientPoints",
     "JournalError",
     "KeyConflict",
+    "Limit",
+    "LimitReached",
     "MonthFlow",
     "NightBusy",
     "NothingOpen",

@@ -17,22 +17,29 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from loyalty.posting import OPENING_VERBS, InsufficientPoints, KeyConflict, NothingOpen, Outcome, Posting, Verb
+from loyalty.posting import (
+    OPENING_VERBS,
+    InsufficientPoints,
+    KeyConflict,
+    LimitReached,
+    NothingOpen,
+    Outcome,
+    Posting,
+    Verb,
+)
 
 
 def post(postings: Sequence[Posting], *, at: datetime) -> list[Outcome]:
     """Write a batch of postings, in order, and return one outcome each.
 
     ``at`` is the instant of recording; spending counts only lots that are valid then. The same posting may stand in the
-    batch twice and is written once. Raises KeyConflict, InsufficientPoints and NothingOpen; nothing is written then.
+    batch twice and is written once. Raises KeyConflict, InsufficientPoints, LimitReached and NothingOpen; nothing is
+    written then.
     """
     unique = _without_repeats(postings)
     runs = [(verb, list(run)) for verb, run in groupby(unique, key=lambda posting: posting.verb)]
     written: dict[str, Outcome] = {}
-    # One statement is all or nothing by itself: a savepoint around it would only cost two more round trips. An opening
-    # verb needs it, lest a refusal leave an empty account behind.
-    alone = len(runs) == 1 and runs[0][0] not in OPENING_VERBS
-    with nullcontext() if alone else transaction.atomic():
+    with nullcontext() if _is_whole_by_itself(runs) else transaction.atomic():
         if len(runs) > 1:
             lock_accounts(unique)
         for verb, run in runs:
@@ -77,6 +84,16 @@ def lock_accounts(postings: Sequence[Posting], also: Iterable[int] = ()) -> None
         cursor.execute("SELECT loyalty_lock(%s::bigint[], %s::bigint[])", [everybody, newcomers])
 
 
+def _is_whole_by_itself(runs: Sequence[tuple[Verb, list[Posting]]]) -> bool:
+    """Whether a batch is one statement that is all or nothing: a transaction around it would only cost two more round
+    trips. An opening verb needs one, lest a refusal leave an empty account behind; so do limits, which a later posting
+    meets when earlier ones are written."""
+    if len(runs) != 1:
+        return False
+    [(verb, run)] = runs
+    return verb not in OPENING_VERBS and (len(run) == 1 or all(posting.limit is None for posting in run))
+
+
 def _without_repeats(postings: Sequence[Posting]) -> list[Posting]:
     unique: dict[str, Posting] = {}
     for posting in postings:
@@ -100,6 +117,8 @@ def _call(verb: Verb, batch: list[Posting], at: datetime) -> dict[str, Outcome]:
     for seq, code, *_, available in answers:
         if code == "short" and verb is not Verb.DRAW:
             raise NothingOpen(batch[seq].about_key, open_points=available)
+        if code == "limit":
+            raise LimitReached(batch[seq].account_id, had=available, most=batch[seq].most)
         if code == "short":
             member_id = batch[seq].account_id
             short = [batch[other] for other, verdict, *_ in answers if verdict == "short"]
@@ -134,6 +153,10 @@ def _as_row(seq: int, posting: Posting) -> dict[str, Any]:
         row["deadline"] = posting.deadline.isoformat()
     if posting.order_id is not None:
         row["order_id"] = posting.order_id
+    if posting.limit is not None:
+        row["limit_most"] = posting.limit.most
+        if posting.limit.since is not None:
+            row["limit_since"] = posting.limit.since.isoformat()
     if posting.about_key:
         row["about_key"] = posting.about_key
     if posting.actor_id is not None:

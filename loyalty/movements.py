@@ -5,7 +5,7 @@ from typing import Any
 
 from loyalty.choices import EntryKind
 from loyalty.journal import post
-from loyalty.posting import Outcome, Posting, Verb
+from loyalty.posting import Limit, Outcome, Posting, Verb
 
 
 def burn(
@@ -18,14 +18,16 @@ def burn(
     reason: str = "",
     actor_id: int | None = None,
     trace: dict[str, Any] | None = None,
+    limit: Limit | None = None,
 ) -> Outcome:
     """Spend ``points`` of a member, first the lots that expire first.
 
-    Raises InsufficientPoints when the valid points do not suffice, KeyConflict when ``key`` stands for something else.
+    Raises InsufficientPoints when the valid points do not suffice, LimitReached when ``limit`` forbids it, KeyConflict
+    when ``key`` stands for something else.
     """
     posting = Posting(
         Verb.DRAW, EntryKind.BURN, member_id, key, at, points,
-        reference=reference, reason=reason, actor_id=actor_id, trace=trace or {},
+        reference=reference, reason=reason, actor_id=actor_id, trace=trace or {}, limit=limit,
     )  # fmt: skip
     return post([posting], at=at)[0]
 
@@ -85,14 +87,15 @@ def hold(
     reason: str = "",
     actor_id: int | None = None,
     trace: dict[str, Any] | None = None,
+    limit: Limit | None = None,
 ) -> Outcome:
     """Set ``points`` aside: they leave the balance and its lots, and wait to be captured or released.
 
-    At ``deadline`` the night gives back what still waits. Raises InsufficientPoints, KeyConflict.
+    At ``deadline`` the night gives back what still waits. Raises InsufficientPoints, LimitReached, KeyConflict.
     """
     posting = Posting(
         Verb.DRAW, EntryKind.HOLD, member_id, key, at, points,
-        deadline=deadline, reference=reference, reason=reason, actor_id=actor_id, trace=trace or {},
+        deadline=deadline, reference=reference, reason=reason, actor_id=actor_id, trace=trace or {}, limit=limit,
     )  # fmt: skip
     return post([posting], at=at)[0]
 

@@ -51,6 +51,16 @@ class NothingOpen(JournalError):
         self.open_points = open_points
 
 
+class LimitReached(JournalError):
+    """The member has had as much of something as one member may have: ``had`` of ``most`` units."""
+
+    def __init__(self, member_id: int, *, had: int, most: int | None) -> None:
+        super().__init__(f"member {member_id}: had {had} of {most}")
+        self.member_id = member_id
+        self.had = had
+        self.most = most
+
+
 class InsufficientPoints(JournalError):
     """The account holds fewer points than were to be spent. ``missing`` is how many more it would take."""
 
@@ -62,13 +72,23 @@ class InsufficientPoints(JournalError):
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A member may have at most ``most`` units under the reference of a burn or hold, counted from ``since`` on (None:
+    ever). A burn or hold is one unit, or as many as its trace says under ``units``; once all of its points were given
+    back it no longer counts. Checked under the account's lock (law 7)."""
+
+    most: int
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Posting:
     """One movement of points, not yet written.
 
     ``points`` is positive; the verb gives the sign. What concerns an earlier entry names it by ``about_key``, and zero
     points there mean all that is left. ``key`` is made from the business fact (law 4). ``effective_at`` is when it
     happened in the business, ``expires_at`` the first instant at which new points are no longer valid (None: never),
-    ``deadline`` when held points go back by themselves.
+    ``deadline`` when held points go back by themselves. ``limit`` binds what is drawn.
     """
 
     verb: Verb
@@ -87,6 +107,7 @@ class Posting:
     reason: str = ""
     actor_id: int | None = None
     trace: dict[str, Any] = field(default_factory=dict)
+    limit: Limit | None = None
 
     def __post_init__(self) -> None:
         if self.verb in _ABOUT and not self.about_key:
@@ -95,6 +116,11 @@ class Posting:
             raise ValueError(f"{self.key}: a maturation moves what is left of the accrual it names")
         if self.points < 0 or (self.points == 0 and self.verb not in _ABOUT):
             raise ValueError(f"{self.key}: points must be positive, not {self.points}")
+
+    @property
+    def most(self) -> int | None:
+        """How many units the member may have, None without a limit."""
+        return self.limit.most if self.limit else None
 
     def digest(self) -> str:
         """Hash of what makes two postings the same fact, hex as PostgreSQL reads bytea. Times and traces are left out:

@@ -35,6 +35,7 @@ DROP FUNCTION loyalty_expire;
 DROP FUNCTION loyalty_expire_accounts;
 DROP FUNCTION loyalty_reverse;
 DROP FUNCTION loyalty_draw;
+DROP FUNCTION loyalty_draw_lots;
 DROP FUNCTION loyalty_mature;
 DROP FUNCTION loyalty_accrue;
 DROP FUNCTION loyalty_prepare;

@@ -30,12 +30,8 @@ class Account(models.Model):
         verbose_name_plural = _("points accounts")
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(pending__gte=0),
-                name="loyalty_account_pending_not_negative",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(held__gte=0),
-                name="loyalty_account_held_not_negative",
+                condition=models.Q(pending__gte=0, held__gte=0),
+                name="loyalty_account_sums_not_negative",
             ),
         ]
         permissions = [

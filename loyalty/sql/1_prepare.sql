@@ -17,17 +17,19 @@ CREATE TYPE loyalty_posting AS (
     reference text,
     reason text,
     actor_id bigint,
-    trace jsonb
+    trace jsonb,
+    limit_most integer,           -- Draws only: as many units of the reference as one member may have,
+    limit_since timestamptz       -- counted from then on.
 );
 
 CREATE TYPE loyalty_outcome AS (
     seq integer,
-    code text,                    -- posted, repeated, conflict, short or nothing.
+    code text,                    -- posted, repeated, conflict, short, limit or nothing.
     entry_id bigint,
     points bigint,                -- Signed change of the balance.
     pending bigint,               -- Signed change of the pending sum.
     balance_after bigint,
-    available bigint              -- For 'short': what could have been spent.
+    available bigint              -- For 'short': what could have been spent; for 'limit': units had.
 );
 
 -- Create the missing accounts of the newcomers, then lock all accounts, both in ascending order.

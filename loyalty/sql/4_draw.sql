@@ -1,3 +1,81 @@
+-- Points of one posting go out. The caller has locked the account, knows that the key is new, and calls from a function
+-- of the journal. If the member has had his share of what he wants, or his valid lots do not suffice, nothing is written
+-- and the outcome says so. What was given back in full is no longer had.
+CREATE FUNCTION loyalty_draw_lots(posting loyalty_posting, recorded timestamptz) RETURNS loyalty_outcome
+LANGUAGE plpgsql AS $$
+DECLARE
+    valid_lots CURSOR FOR
+        SELECT l.id, l.remaining
+          FROM loyalty_lot AS l
+         WHERE l.account_id = posting.account_id AND l.open AND NOT l.pending
+           AND (l.expires_at IS NULL OR l.expires_at > recorded)
+         ORDER BY l.expires_at, l.id;
+    lot bigint;
+    left_in_lot bigint;
+    lots bigint[] := '{}';
+    parts bigint[] := '{}';
+    wanting bigint := posting.points;
+    set_aside bigint := CASE WHEN posting.kind = 'hold' THEN posting.points ELSE 0 END;
+    entry bigint;
+    left_behind bigint;
+    had bigint;
+BEGIN
+    IF posting.limit_most IS NOT NULL THEN
+        SELECT coalesce(sum(coalesce((e.trace ->> 'units')::integer, 1)), 0)
+          INTO had
+          FROM loyalty_entry AS e
+         WHERE e.account_id = posting.account_id AND e.reference = posting.reference AND e.kind IN ('burn', 'hold')
+           AND (posting.limit_since IS NULL OR e.effective_at >= posting.limit_since)
+           AND -e.points > (SELECT coalesce(sum(b.points), 0) FROM loyalty_entry AS b WHERE b.about_id = e.id);
+        IF had + coalesce((posting.trace ->> 'units')::integer, 1) > posting.limit_most THEN
+            RETURN (posting.seq, 'limit', NULL, 0, 0, NULL, had)::loyalty_outcome;
+        END IF;
+    END IF;
+
+    -- Lot by lot: most postings are met by the first or the second of many.
+    OPEN valid_lots;
+    LOOP
+        FETCH valid_lots INTO lot, left_in_lot;
+        EXIT WHEN NOT FOUND;
+        lots := lots || lot;
+        parts := parts || least(left_in_lot, wanting);
+        wanting := wanting - least(left_in_lot, wanting);
+        EXIT WHEN wanting = 0;
+    END LOOP;
+    CLOSE valid_lots;
+    IF wanting > 0 THEN
+        RETURN (posting.seq, 'short', NULL, 0, 0, NULL, posting.points - wanting)::loyalty_outcome;
+    END IF;
+
+    INSERT INTO loyalty_entry (
+        account_id, kind, points, pending, held, balance_after, key, digest, effective_at, recorded_at,
+        order_id, reference, reason, actor_id, trace
+    )
+    SELECT a.member_id, posting.kind, -posting.points, 0, set_aside, a.balance - posting.points, posting.key,
+           posting.digest, posting.effective_at, recorded, posting.order_id, posting.reference, posting.reason,
+           posting.actor_id, posting.trace
+      FROM loyalty_account AS a
+     WHERE a.member_id = posting.account_id
+    RETURNING id, balance_after INTO entry, left_behind;
+
+    FOR n IN 1 .. cardinality(lots) LOOP
+        UPDATE loyalty_lot AS l SET remaining = l.remaining - parts[n] WHERE l.id = lots[n];
+        INSERT INTO loyalty_lotuse (entry_id, lot_id, points) VALUES (entry, lots[n], parts[n]);
+    END LOOP;
+
+    UPDATE loyalty_account AS a
+       SET balance = a.balance - posting.points, held = a.held + set_aside, version = a.version + 1
+     WHERE a.member_id = posting.account_id;
+
+    IF set_aside > 0 THEN
+        INSERT INTO loyalty_hold (account_id, entry_id, points, captured, released, deadline)
+        VALUES (posting.account_id, entry, set_aside, 0, 0, posting.deadline);
+    END IF;
+
+    RETURN (posting.seq, 'posted', entry, -posting.points, 0, left_behind, NULL)::loyalty_outcome;
+END
+$$;
+
 -- Points go out and must be there: burns, holds, and adjustments downward. Lots are drawn first in, first out by expiry; lots
 -- whose validity has ended by now do not count, even if the night has not come round to expire them. If one account falls
 -- short, nothing of the batch is written and the answer says so.
@@ -7,15 +85,30 @@
 CREATE FUNCTION loyalty_draw(batch jsonb, recorded timestamptz) RETURNS SETOF loyalty_outcome
 LANGUAGE plpgsql SET loyalty.journal = 'on' SET plan_cache_mode = 'force_generic_plan' AS $$
 DECLARE
-    prepared record := loyalty_prepare(batch, FALSE);
+    prepared record;
     posting loyalty_posting;
-    set_aside bigint;
-    left_behind bigint;
-    entry bigint;
-    lots bigint[];
-    parts bigint[];
-    available bigint;
+    known record;
 BEGIN
+    -- For a single one, loyalty_prepare's ways of looking many keys up would take as long as the work itself.
+    IF jsonb_array_length(batch) = 1 THEN
+        posting := jsonb_populate_record(NULL::loyalty_posting, batch -> 0);
+        PERFORM FROM loyalty_account AS a WHERE a.member_id = posting.account_id FOR NO KEY UPDATE;
+        SELECT e.id, e.digest, e.points, e.pending, e.balance_after
+          INTO known
+          FROM loyalty_entry AS e
+         WHERE e.key = posting.key;
+        IF NOT FOUND THEN
+            RETURN NEXT loyalty_draw_lots(posting, recorded);
+        ELSE
+            RETURN NEXT (
+                posting.seq, CASE WHEN known.digest = posting.digest THEN 'repeated' ELSE 'conflict' END,
+                known.id, known.points, known.pending, known.balance_after, NULL
+            )::loyalty_outcome;
+        END IF;
+        RETURN;
+    END IF;
+
+    prepared := loyalty_prepare(batch, FALSE);
     IF prepared.known IS NOT NULL THEN
         RETURN QUERY SELECT o.* FROM unnest(prepared.known) AS o;
     END IF;
@@ -23,77 +116,26 @@ BEGIN
         RETURN;
     END IF;
 
-    -- Before anything of several postings is written, all accounts must have enough for all of theirs. Of a single one
-    -- the lots that it draws from tell that.
-    IF cardinality(prepared.fresh) > 1 THEN
-        RETURN QUERY
-        SELECT p.seq, 'short', NULL::bigint, 0::bigint, 0::bigint, NULL::bigint, live.points
-          FROM (
-              SELECT f.seq, f.account_id, sum(f.points) OVER (PARTITION BY f.account_id) AS wanted
-                FROM unnest(prepared.fresh) AS f
-          ) AS p
-         CROSS JOIN LATERAL (
-              SELECT coalesce(sum(l.remaining), 0)::bigint AS points
-                FROM loyalty_lot AS l
-               WHERE l.account_id = p.account_id AND l.open AND NOT l.pending
-                 AND (l.expires_at IS NULL OR l.expires_at > recorded)
-          ) AS live
-         WHERE p.wanted > live.points;
-        IF FOUND THEN
-            RETURN;
-        END IF;
+    -- Before anything is written, all accounts must have enough for all of their postings.
+    RETURN QUERY
+    SELECT p.seq, 'short', NULL::bigint, 0::bigint, 0::bigint, NULL::bigint, live.points
+      FROM (
+          SELECT f.seq, f.account_id, sum(f.points) OVER (PARTITION BY f.account_id) AS wanted
+            FROM unnest(prepared.fresh) AS f
+      ) AS p
+     CROSS JOIN LATERAL (
+          SELECT coalesce(sum(l.remaining), 0)::bigint AS points
+            FROM loyalty_lot AS l
+           WHERE l.account_id = p.account_id AND l.open AND NOT l.pending
+             AND (l.expires_at IS NULL OR l.expires_at > recorded)
+      ) AS live
+     WHERE p.wanted > live.points;
+    IF FOUND THEN
+        RETURN;
     END IF;
 
     FOREACH posting IN ARRAY prepared.fresh LOOP
-        SELECT array_agg(l.id) FILTER (WHERE l.before < posting.points),
-               array_agg(least(l.remaining, posting.points - l.before)) FILTER (WHERE l.before < posting.points),
-               coalesce(sum(l.remaining), 0)
-          INTO lots, parts, available
-          FROM (
-              SELECT o.id, o.remaining, sum(o.remaining) OVER (ORDER BY o.expires_at, o.id) - o.remaining AS before
-                FROM loyalty_lot AS o
-               WHERE o.account_id = posting.account_id AND o.open AND NOT o.pending
-                 AND (o.expires_at IS NULL OR o.expires_at > recorded)
-          ) AS l;
-        IF posting.points > available THEN
-            RETURN NEXT (posting.seq, 'short', NULL, 0, 0, NULL, available)::loyalty_outcome;
-            RETURN;
-        END IF;
-
-        set_aside := CASE WHEN posting.kind = 'hold' THEN posting.points ELSE 0 END;
-
-        WITH entries AS (
-            INSERT INTO loyalty_entry (
-                account_id, kind, points, pending, held, balance_after, key, digest, effective_at, recorded_at,
-                order_id, reference, reason, actor_id, trace
-            )
-            SELECT a.member_id, posting.kind, -posting.points, 0, set_aside, a.balance - posting.points, posting.key,
-                   posting.digest, posting.effective_at, recorded, posting.order_id, posting.reference, posting.reason,
-                   posting.actor_id, posting.trace
-              FROM loyalty_account AS a
-             WHERE a.member_id = posting.account_id
-            RETURNING id, balance_after
-        ), drawn AS (
-            UPDATE loyalty_lot AS l
-               SET remaining = l.remaining - t.points
-              FROM unnest(lots, parts) AS t (lot_id, points)
-             WHERE l.id = t.lot_id
-        ), uses AS (
-            INSERT INTO loyalty_lotuse (entry_id, lot_id, points)
-            SELECT e.id, t.lot_id, t.points FROM entries AS e, unnest(lots, parts) AS t (lot_id, points)
-        ), accounts AS (
-            UPDATE loyalty_account AS a
-               SET balance = a.balance - posting.points, held = a.held + set_aside, version = a.version + 1
-             WHERE a.member_id = posting.account_id
-        )
-        SELECT e.id, e.balance_after INTO entry, left_behind FROM entries AS e;
-
-        IF set_aside > 0 THEN
-            INSERT INTO loyalty_hold (account_id, entry_id, points, captured, released, deadline)
-            VALUES (posting.account_id, entry, set_aside, 0, 0, posting.deadline);
-        END IF;
-
-        RETURN NEXT (posting.seq, 'posted', entry, -posting.points, 0, left_behind, NULL)::loyalty_outcome;
+        RETURN NEXT loyalty_draw_lots(posting, recorded);
     END LOOP;
 END
 $$;

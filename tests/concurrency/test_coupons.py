@@ -10,14 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from pathlib import Path
 from threading import Barrier
 
 import pytest
 from django.db import IntegrityError, connection, connections
 from django.db.models import Sum
 
-import loyalty
 from crm.models import Member
 from loyalty.models import Account, Entry, Lot
 from redemption import desk
@@ -30,13 +28,12 @@ from tests.factories import CouponPlanFactory, StaffFactory
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SESSIONS = 16
-SQL = Path(loyalty.__file__).parent / "sql"
 GATE = 4711  # An advisory lock: while the test holds it, the draw function waits before it takes the points.
-TAKING = "        WITH entries AS ("
-ACCOUNT_LOCK = " ORDER BY a.member_id FOR NO KEY UPDATE;"
+TAKING = "    INSERT INTO loyalty_entry ("
+ACCOUNT_LOCK = " WHERE a.member_id = posting.account_id FOR NO KEY UPDATE;"
 LAST_RESORT = {
     "loyalty_lot": "loyalty_lot_remaining_in_range",
-    "loyalty_entry": "loyalty_entry_only_reversal_below_zero",
+    "loyalty_entry": "loyalty_entry_sound",
 }
 
 
@@ -45,16 +42,17 @@ def execute(statement: str) -> None:
         cursor.execute(statement)
 
 
-def remake(file: str, old: str, new: str) -> None:
-    """Make the function of one of the journal's files again, from its text with one change."""
-    text = (SQL / file).read_text()
-    function = text[text.index("CREATE FUNCTION") :]
+def remake(name: str, old: str, new: str) -> None:
+    """Make one of the journal's functions again, as it is but for one change."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_functiondef(%s::regproc)", [name])
+        [function] = cursor.fetchone()
     assert function.count(old) == 1, "the journal has changed: set this race up anew"
-    execute(function.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION").replace(old, new))
+    execute(function.replace(old, new))
 
 
 def take_away_the_lock() -> None:
-    remake("1_prepare.sql", ACCOUNT_LOCK, ";")
+    remake("loyalty_draw", ACCOUNT_LOCK, ";")
 
 
 def at_once(act: Callable[[int], str], meanwhile: Callable[[], None] = lambda: None) -> Counter[str]:
@@ -78,7 +76,7 @@ def at_once(act: Callable[[int], str], meanwhile: Callable[[], None] = lambda: N
 @pytest.fixture
 def open_gate(transactional_db: None) -> Iterator[Callable[[], None]]:
     """Close the gate. The fixture's value opens it when all sessions stand still: at the gate, or at the lock."""
-    remake("4_draw.sql", TAKING, f"    PERFORM pg_advisory_xact_lock_shared({GATE});\n{TAKING}")
+    remake("loyalty_draw_lots", TAKING, f"    PERFORM pg_advisory_xact_lock_shared({GATE});\n{TAKING}")
     execute(f"SELECT pg_advisory_lock({GATE})")
 
     def open_when_all_wait() -> None:

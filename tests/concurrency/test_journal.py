@@ -1,6 +1,6 @@
 """Many sessions at one account, each with its own connection and real commits.
 
-The control runs the race with one thing changed: the lock is cut out of ``loyalty_lock``. There the race is made to
+The control runs the race with one thing changed: the lock is cut out of ``loyalty_draw``. There the race is made to
 happen by a rendezvous inside the database: nobody writes his entry before everybody has read.
 """
 
@@ -8,20 +8,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from pathlib import Path
 from threading import Barrier, Event
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
 
-import loyalty
 from crm.models import Member
 from loyalty.audit import audit
 from loyalty.journal import post
 from loyalty.models import Account, Entry
 from loyalty.movements import burn
-from loyalty.posting import InsufficientPoints, KeyConflict, Posting
+from loyalty.posting import InsufficientPoints, KeyConflict, Limit, LimitReached, Posting
 from tests.factories import MemberFactory
 from tests.loyalty.postings import balance, earned, left, returned, spent, write
 
@@ -30,8 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SESSIONS = 16
 READERS = 4  # Sessions of the control.
 PATIENCE = 30  # Seconds until a test gives up on a thread; no test waits that long when all is well.
-LOCKING = (Path(loyalty.__file__).parent / "sql" / "1_prepare.sql").read_text()
-THE_LOCK = "PERFORM FROM loyalty_account AS a WHERE a.member_id = ANY (ids) ORDER BY a.member_id FOR NO KEY UPDATE;"
+THE_LOCK = "PERFORM FROM loyalty_account AS a WHERE a.member_id = posting.account_id FOR NO KEY UPDATE;"
 
 # Each session holds a lock of its own until it is about to write, and then waits for the locks of all others: nobody
 # gets through before everybody has arrived, and so has read the account as it was before any of them.
@@ -87,6 +84,19 @@ def spend(member: Member, points: int, at: datetime) -> Callable[[int], str]:
     return act
 
 
+def take_a_mug(member: Member, at: datetime, *, most: int) -> Callable[[int], str]:
+    """What one session does: it burns a point for a mug, of which a member may have so many."""
+
+    def act(number: int) -> str:
+        try:
+            burn(member.pk, 1, key=f"mug:{number}", at=at, reference="mug", limit=Limit(most))
+        except LimitReached:
+            return "refused"
+        return "had"
+
+    return act
+
+
 @pytest.fixture
 def rich(xiaolu: Member, at: datetime) -> Member:
     """林小鹿 with a hundred points in three lots."""
@@ -107,15 +117,13 @@ class TestControl:
 
     @pytest.fixture
     def no_lock(self, rich: Member) -> Iterator[None]:
-        start = LOCKING.index("CREATE FUNCTION loyalty_lock")
-        function = LOCKING[start : LOCKING.index("$$;", start) + 3]
+        [(function,)] = execute("SELECT pg_get_functiondef('loyalty_draw'::regproc)")
         assert function.count(THE_LOCK) == 1, "the journal locks otherwise now: set this race up anew"
-        replace = function.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
-        execute(replace.replace(THE_LOCK, ""))
+        execute(function.replace(THE_LOCK, ""))
         execute(RENDEZVOUS)
         yield
         execute("DROP TRIGGER meet_before_writing ON loyalty_entry")
-        execute(replace)
+        execute(function)
 
     @staticmethod
     def take_part(number: int) -> None:
@@ -145,6 +153,12 @@ class TestControl:
         assert answers == {"spent": READERS}
         assert balance(rich) == 100 - READERS * 100
         assert not audit().ok
+
+    @pytest.mark.usefixtures("no_lock")
+    def test_without_the_lock_a_limit_is_overrun(self, rich: Member, at: datetime) -> None:
+        answers = at_once(READERS, take_a_mug(rich, at, most=1), self.take_part)
+
+        assert answers == {"had": READERS}
 
 
 def test_one_key_from_sixteen_sessions_is_written_once(rich: Member, at: datetime) -> None:
@@ -246,3 +260,8 @@ def test_a_batch_of_several_verbs_locks_no_account_before_all_lower_ones(at: dat
         done.result(timeout=PATIENCE)
 
     assert (left(low), left(high)) == ({"low": 4}, {"high": 5, "in": 1})
+
+
+def test_a_limit_holds_for_sixteen_sessions_at_once(rich: Member, at: datetime) -> None:
+    assert at_once(SESSIONS, take_a_mug(rich, at, most=3)) == {"had": 3, "refused": 13}
+    assert balance(rich) == 97

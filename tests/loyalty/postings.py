@@ -28,9 +28,9 @@ def ripe(member: Member, about_key: str, *, at: datetime, expires_at: datetime |
     )
 
 
-def spent(member: Member, points: int, *, key: str, at: datetime) -> Posting:
+def spent(member: Member, points: int, *, key: str, at: datetime, **rest: Any) -> Posting:
     """Points go into a coupon."""
-    return Posting(Verb.DRAW, EntryKind.BURN, member.pk, key, at, points)
+    return Posting(Verb.DRAW, EntryKind.BURN, member.pk, key, at, points, **rest)
 
 
 def returned(member: Member, points: int, *, key: str, about_key: str = "", at: datetime) -> Posting:
