@@ -29,7 +29,7 @@ def _accruing(members: int) -> Callable[[int], Callable[[], object]]:
         from loyalty.posting import accrual
 
         chance = random.Random()
-        rule = {"version": 0, "per": "1", "points": 1}
+        award = {"set": 0, "rules": [["spend", "spend", 8880, "1/1", 88, "down"]]}
 
         def act() -> None:
             post(
@@ -37,7 +37,7 @@ def _accruing(members: int) -> Callable[[int], Callable[[], object]]:
                     accrual(
                         chance.randint(1, members), 88, key=f"order:bench:{chance.getrandbits(64)}:accrual",
                         effective_at=AT, available_at=AT, expires_at=AT + timedelta(days=365), reference="bench",
-                        trace={"rule": rule, "paid": "88.80", "award": 88, "before": 0},
+                        trace={"set": 0, "award": award, "paid": "88.80", "worth": 88, "before": 0},
                     )
                     for _ in range(BATCH)
                 ],

@@ -48,7 +48,8 @@ SELECT (step - 1) * %(members)s::bigint + n, n,
        least(step, %(lots)s) * %(lot_points)s - greatest(step - %(lots)s, 0) * %(burn_points)s,
        'order:bench:' || step || '-' || n || ':accrual', decode(md5(step || '-' || n), 'hex'),
        %(begun)s::timestamptz + step * interval '1 day', %(begun)s::timestamptz + step * interval '1 day', 'bench', '',
-       '{"rule": {"version": 0, "per": "1", "points": 1}, "paid": "100.00", "award": 100, "before": 0}'
+       '{"set": 0, "award": {"set": 0, "rules": [["spend", "spend", 10000, "1/1", 100, "down"]]}, '
+       '"paid": "100.00", "worth": 100, "before": 0}'
   FROM generate_series(1, %(lots)s + %(burns)s) AS step, generate_series(1, %(members)s) AS n
 """
 

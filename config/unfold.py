@@ -54,7 +54,7 @@ NAVIGATION = [
         _list(_("Lots"), "stacks", "loyalty.lot"),
         _list(_("Daily closes"), "event_available", "loyalty.dayclose"),
         _list(_("Cost of a point"), "payments", "loyalty.liabilityrate"),
-        _list(_("Earning rules"), "rule", "loyalty.earnrule"),
+        _list(_("Earning rules"), "rule", "loyalty.ruleset"),
         _list(_("Validity of points"), "event_busy", "loyalty.validitypolicy"),
     ),
     _group(

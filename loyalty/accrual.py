@@ -6,24 +6,26 @@ from datetime import datetime
 
 from django.db import connection
 
-from crm.api import OrderChange, OrderChanges
+from crm.api import OrderChanges
 from loyalty.choices import EntryKind, ValidityKind
 from loyalty.journal import lock_accounts, post
 from loyalty.order_plan import (
+    NOTHING_DUE,
     NOTHING_POSTED,
     PostedOrder,
     PostedRow,
+    paid_instant,
     plan_order,
     plan_renewals,
     plan_ripening,
     posted_orders,
 )
+from loyalty.order_worth import dues
 from loyalty.policies import published_policies
 from loyalty.posting import Outcome, Posting, Renewal, Ripening, Verb
 from loyalty.renewals import renew, renew_by_purchases, schedule
 from loyalty.returns import plan_returns
-from loyalty.rulebook import published_rates
-from loyalty.rules import Rate, rate_at
+from loyalty.rulebook import PublishedSets, published_sets
 from loyalty.validity import BUILT_IN, Policy, policy_at
 
 # A batch becomes one database call a verb. Within one order points are given before they are taken back, and taken back
@@ -34,8 +36,7 @@ _SEQUENCE = {Verb.ACCRUE: 0, Verb.REVERSE: 1, Verb.MATURE: 2}
 # Plain SQL with an array: the ORM would spell out some thousand placeholders, which costs more than the query.
 _POSTED = """
 SELECT e.order_id, e.id, e.kind, e.key, e.points + e.pending, e.pending > 0, e.about_id,
-       e.trace -> 'rule' ->> 'version', e.trace -> 'rule' ->> 'per', e.trace -> 'rule' ->> 'points',
-       coalesce((e.trace ->> 'policy')::integer, 0)
+       coalesce((e.trace ->> 'policy')::integer, 0), CASE WHEN e.trace ? 'award' THEN e.trace END
   FROM loyalty_entry AS e WHERE e.order_id = ANY (%s) ORDER BY e.id
 """
 
@@ -46,8 +47,8 @@ def on_orders(changes: OrderChanges, at: datetime) -> Mapping[str, int]:
     Returns how many points became available (``points_accrued``), wait for their order (``points_pending``) and were
     taken back (``points_reversed``).
     """
-    rates, policies = published_rates(), published_policies()
-    plan = _plan(changes.orders, rates, policies, at)
+    sets, policies = published_sets(), published_policies()
+    plan = _plan(changes, sets, policies, at)
     if plan.ripenings:
         # The journal locks the accounts of its postings in ascending order; those of others must not come after them.
         lock_accounts(plan.postings, also=[ripening.account_id for ripening in plan.ripenings])
@@ -56,7 +57,7 @@ def on_orders(changes: OrderChanges, at: datetime) -> Mapping[str, int]:
     renew(plan.renewals, at=at)
     if changes.returns:
         # The cap on returns without an order looks at what the orders of this very batch have earned.
-        for name, value in _write(plan_returns(changes.returns, rates, at, policies), policies, at).items():
+        for name, value in _write(plan_returns(changes.returns, sets, at, policies), policies, at).items():
             effects[name] += value
     return effects
 
@@ -70,20 +71,21 @@ class _Plan:
     renewals: list[Renewal] = field(default_factory=list)
 
 
-def _plan(orders: Sequence[OrderChange], rates: Sequence[Rate], policies: Sequence[Policy], at: datetime) -> _Plan:
-    journal = _posted([change.order_id for change in orders])
+def _plan(changes: OrderChanges, sets: PublishedSets, policies: Sequence[Policy], at: datetime) -> _Plan:
+    journal = _posted([change.order_id for change in changes.orders])
+    worth = dues(changes, journal, sets, at)
     versions = {policy.version: policy for policy in (*policies, BUILT_IN)}
     plan = _Plan()
-    for change in orders:
-        paid_at = change.paid_at or change.placed_at or at
-        rate = rate_at(rates, paid_at)
+    for change in changes.orders:
+        due = worth.get(change.order_id, NOTHING_DUE)
         posted = journal.get(change.order_id, NOTHING_POSTED)
         # What an order was promised when its points were accrued holds, whatever has been published since.
-        policy = versions[posted.accruals[0].policy_version] if posted.accruals else policy_at(policies, paid_at)
-        postings = plan_order(change, posted, rate, at, policy)
+        promised = posted.accruals[0].policy_version if posted.accruals else None
+        policy = policy_at(policies, paid_instant(change, at)) if promised is None else versions[promised]
+        postings = plan_order(change, posted, due, at, policy)
         plan.postings += postings
         plan.ripenings += plan_ripening(change, posted, policy)
-        plan.renewals += plan_renewals(change, posted, postings, rate_of_the_day=rate, policy=policy, at=at)
+        plan.renewals += plan_renewals(change, posted, postings, due=due, policy=policy, at=at)
     plan.postings.sort(key=lambda posting: _SEQUENCE[posting.verb])
     return plan
 

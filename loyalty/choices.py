@@ -45,3 +45,10 @@ class RenewalReason(models.TextChoices):
     PARTIAL_RETURN = "partial_return", _("A part of the order was returned")
     REVIVAL = "revival", _("Points came back after their validity had ended")
     POLICY = "policy", _("The validity policy was changed")
+
+
+class RuleSetState(models.TextChoices):
+    """Whether a set of rules can still be changed."""
+
+    DRAFT = "draft", _("Draft")
+    PUBLISHED = "published", _("Published")

@@ -9,6 +9,9 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 
 from loyalty.choices import EntryKind
+from loyalty.earning.award import Miss, award_from_trace
+from loyalty.earning.kinds import KINDS
+from loyalty.explain_award import explain_award, explain_miss
 from loyalty.statement import StatementLine
 from loyalty.validity import programme_zone
 
@@ -21,6 +24,8 @@ def headline(line: StatementLine) -> str:
         return _("Coupon over %(yuan)s yuan") % {"yuan": line.trace["yuan"]}
     if line.kind is EntryKind.ADJUSTMENT:
         return _("Given by the shop") if line.points > 0 else _("Deducted by the shop")
+    if line.kind is EntryKind.ACCRUAL and line.trace.get("act") in KINDS:
+        return str(KINDS[line.trace["act"]].label)
     if line.kind is EntryKind.ACCRUAL:
         return _("Points given back")
     if line.kind is EntryKind.REVERSAL:
@@ -61,24 +66,15 @@ def _accrual(line: StatementLine) -> list[str]:
         return [_("More had been taken back for returned goods than your orders had earned; this is the difference.")]
     if "award" not in trace:
         return []
-    rule = trace["rule"]
-    facts = {
-        "paid": trace["paid"],
-        "per": rule["per"],
-        "points": rule["points"],
-        "award": trace["award"],
-        "version": rule["version"],
-    }
-    sentences = [
-        _(
-            "%(paid)s yuan paid; every %(per)s yuan earns %(points)s points, whole steps only: %(award)s points "
-            "(rule version %(version)s)."
-        )
-        % facts
-    ]
+    sentences = explain_award(award_from_trace(trace["award"]), line.rule_names)
+    if "refunded" in trace:
+        facts = {"refunded": trace["refunded"], "worth": trace["worth"]}
+        sentences.append(_("%(refunded)s yuan went back, so that %(worth)s of the points are due.") % facts)
     if trace.get("before"):
-        given = {"before": trace["before"], "rest": trace["award"] - trace["before"]}
+        given = {"before": trace["before"], "rest": trace["worth"] - trace["before"]}
         sentences.append(_("The order held %(before)s of them already; these are the missing %(rest)s.") % given)
+    for rule, code, params in trace.get("misses", ()):
+        sentences.append(explain_miss(Miss(rule, code, params), line.rule_names))
     if line.pending:
         sentences.append(_("The points are pending until the order succeeds; then they can be spent."))
     return sentences

@@ -15,9 +15,11 @@ from django.db.models.functions import Coalesce
 
 from crm.api import ReturnsChange
 from loyalty.choices import EntryKind
+from loyalty.earning.compiling import CompiledSet
+from loyalty.earning.money import fen
 from loyalty.models import Entry
 from loyalty.posting import Posting, accrual, reversal
-from loyalty.rules import Rate, rate_at
+from loyalty.rulebook import PublishedSets, set_at
 from loyalty.validity import BUILT_IN, Policy, policy_at, valid_until
 
 
@@ -33,12 +35,13 @@ class ReturnsPosted:
 
 
 def plan_return(
-    change: ReturnsChange, posted: ReturnsPosted, rate: Rate, at: datetime, policy: Policy = BUILT_IN
+    change: ReturnsChange, posted: ReturnsPosted, rules: CompiledSet, at: datetime, policy: Policy = BUILT_IN
 ) -> Posting | None:
     """The posting that brings the points taken for a member's returns to where they should be, if one is needed.
 
-    Points given back are valid by ``policy``."""
-    due = min(rate.award(change.refunded), max(posted.earned, 0))
+    What the goods had earned is not known, so they count for what the ``rules`` give for any such amount: neither a
+    festival nor a tier plays a part. Points given back are valid by ``policy``."""
+    due = min(rules.base_for(fen(change.refunded)), max(posted.earned, 0))
     # Points that have expired are not taken a second time.
     difference = min(due - posted.taken, max(posted.earned - posted.expired - posted.taken, 0))
     if not difference:
@@ -46,7 +49,7 @@ def plan_return(
     key = f"returns:{change.channel_code}:{change.member_id}:{posted.entries + 1}"
     effective_at = change.latest_at or at
     trace = {
-        "rule": rate.as_trace(),
+        "set": rules.version,
         "returned": str(change.refunded),
         "earned": posted.earned,
         "due": due,
@@ -68,7 +71,7 @@ def plan_return(
 
 
 def plan_returns(
-    changes: Sequence[ReturnsChange], rates: Sequence[Rate], at: datetime, policies: Sequence[Policy] = ()
+    changes: Sequence[ReturnsChange], sets: PublishedSets, at: datetime, policies: Sequence[Policy] = ()
 ) -> list[Posting]:
     """Plan for all members of a batch; two queries a channel."""
     postings = []
@@ -76,9 +79,9 @@ def plan_returns(
         of_channel = [change for change in changes if change.channel_code == channel_code]
         posted = _posted(channel_code, [change.member_id for change in of_channel])
         for change in of_channel:
-            rate = rate_at(rates, change.latest_at or at)
+            rules = set_at(sets, change.latest_at or at)
             policy = policy_at(policies, change.latest_at or at)
-            posting = plan_return(change, posted.get(change.member_id, ReturnsPosted()), rate, at, policy)
+            posting = plan_return(change, posted.get(change.member_id, ReturnsPosted()), rules, at, policy)
             if posting is not None:
                 postings.append(posting)
     postings.sort(key=lambda posting: posting.verb)

@@ -1,7 +1,7 @@
 """What a member's points are and how they came about, for pages."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -11,7 +11,9 @@ from django.db.models import F, Lookup, Q, QuerySet, Sum
 from django.db.models.sql.compiler import SQLCompiler
 
 from loyalty.choices import EntryKind
+from loyalty.explain_award import tells_names
 from loyalty.models import Account, Entry, Lot
+from loyalty.rulebook import rule_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class AccountSummary:
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """One journal entry with what a page needs to tell its story. Points are signed."""
+    """One journal entry with what a page needs to tell its story. Points are signed; ``rule_names`` are what the shop
+    calls the rules that made them, by their codes."""
 
     entry_id: int
     kind: EntryKind
@@ -51,6 +54,7 @@ class StatementLine:
     trace: dict[str, Any]
     expires_at: datetime | None
     remaining: int | None
+    rule_names: Mapping[str, str] = field(default_factory=dict)
     actor: str = ""
 
 
@@ -81,8 +85,8 @@ class Moves(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which lines of a statement are wanted: what happened from ``since`` on and before ``until``; ``text`` is part of a
-    reference or a reason, or a whole order number."""
+    """Which lines of a statement are wanted: what happened from ``since`` on and before ``until``; ``text`` is part of
+    a reference or a reason, or a whole order number."""
 
     kinds: tuple[EntryKind, ...] = ()
     since: datetime | None = None
@@ -155,7 +159,8 @@ def history(
     member_id: int, *, before_id: int | None = None, limit: int = 20, filters: Filters = EVERYTHING
 ) -> list[StatementLine]:
     """The latest entries, newest first; ``before_id`` goes on where a page ended. One query, which reads in its index
-    no more than it returns as long as nothing is filtered."""
+    no more than it returns as long as nothing is filtered, and one more where several rules, which have names,
+    decided."""
     entries = filters.narrow(_entries_of(member_id))
     if before_id is not None:
         entries = entries.filter(pk__lt=before_id)
@@ -205,10 +210,11 @@ def _lines(entries: "QuerySet[Entry]", limit: int) -> list[StatementLine]:
         "order__title", "order__channel__name", "reference", "reason", "trace", "lot__expires_at", "lot__remaining",
         "about__lot__expires_at", "about__lot__remaining", "actor__username",
     )[:limit]  # fmt: skip
-    return [_line(row) for row in rows]
+    names = rule_names({row["trace"]["set"] for row in rows if tells_names(row["trace"])})
+    return [_line(row, names.get(row["trace"].get("set"), {})) for row in rows]
 
 
-def _line(row: Mapping[str, Any]) -> StatementLine:
+def _line(row: Mapping[str, Any], names: Mapping[str, str]) -> StatementLine:
     # A maturation has no lot of its own: it speaks of the lot that its accrual made.
     matured = row["kind"] == EntryKind.MATURATION
     return StatementLine(
@@ -228,5 +234,6 @@ def _line(row: Mapping[str, Any]) -> StatementLine:
         trace=row["trace"],
         expires_at=row["about__lot__expires_at"] if matured else row["lot__expires_at"],
         remaining=row["about__lot__remaining"] if matured else row["lot__remaining"],
+        rule_names=names,
         actor=row["actor__username"] or "",
     )

@@ -23,7 +23,10 @@ _OUR_APPS = ("crm", "loyalty", "redemption")
 _VERBS = {"add": _("add"), "change": _("change"), "delete": _("delete"), "view": _("view")}
 # What nobody needs to be given: the pages refuse it to everybody, or go by the permission for what it belongs to.
 _READ_ONLY = ("account", "entry", "hold", "lot", "lotuse", "order", "refund", "staffaction", "coupon")
-_PARTS = ("identity", "importfile", "importproblem", "membertag", "orderline", "denomination", "permission")
+_PARTS = (
+    "identity", "importfile", "importproblem", "membertag", "orderline", "denomination", "permission", "earnrule",
+    "ruleusage",
+)  # fmt: skip
 
 # Importing Django's own pages above has registered its group page; this theme's page takes its place.
 admin.site.unregister(Group)
@@ -45,7 +48,7 @@ def grantable() -> QuerySet[Permission]:
     """Return the permissions that mean something in this system."""
     never = [f"{verb}_{model}" for model in _READ_ONLY for verb in ("add", "change", "delete")]
     never += ["add_product", "delete_product", "view_tiergrant", "change_tiergrant", "delete_tiergrant"]
-    never += ["change_importjob", "delete_importjob", "delete_member", "change_earnrule", "delete_earnrule"]
+    never += ["change_importjob", "delete_importjob", "delete_member", "change_ruleset", "delete_ruleset"]
     return (
         Permission.objects.filter(content_type__app_label__in=_OUR_APPS)
         .exclude(codename__in=never)

@@ -4,17 +4,17 @@ from loyalty.admin import member
 from loyalty.admin.close import DayCloseAdmin, LiabilityRateAdmin
 from loyalty.admin.journal import AccountAdmin, EntryAdmin, LotAdmin, LotUseAdmin
 from loyalty.admin.policy import ValidityPolicyAdmin
-from loyalty.admin.rules import EarnRuleAdmin
+from loyalty.admin.rules import RuleSetAdmin
 
 member.register()
 
 __all__ = [
     "AccountAdmin",
     "DayCloseAdmin",
-    "EarnRuleAdmin",
     "EntryAdmin",
     "LiabilityRateAdmin",
     "LotAdmin",
     "LotUseAdmin",
+    "RuleSetAdmin",
     "ValidityPolicyAdmin",
 ]

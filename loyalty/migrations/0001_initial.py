@@ -79,17 +79,20 @@ class Migration(migrations.Migration):
             name='EarnRule',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField(unique=True, verbose_name='version')),
-                ('per', models.DecimalField(decimal_places=2, max_digits=10, verbose_name='for every (yuan)')),
-                ('points', models.PositiveIntegerField(verbose_name='points')),
-                ('effective_from', models.DateTimeField(verbose_name='effective from')),
-                ('published_at', models.DateTimeField(verbose_name='published')),
-                ('reason', models.CharField(max_length=300, verbose_name='reason')),
+                ('code', models.SlugField(verbose_name='code')),
+                ('kind', models.CharField(max_length=20, verbose_name='kind')),
+                ('name', models.CharField(blank=True, max_length=120, verbose_name='name')),
+                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='position')),
+                ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
+                ('group', models.CharField(blank=True, max_length=50, verbose_name='exclusive group')),
+                ('config', models.JSONField(blank=True, default=dict, verbose_name='settings')),
+                ('conditions', models.JSONField(blank=True, default=dict, verbose_name='conditions')),
+                ('caps', models.JSONField(blank=True, default=dict, verbose_name='caps')),
             ],
             options={
                 'verbose_name': 'earning rule',
                 'verbose_name_plural': 'earning rules',
-                'ordering': ['-version'],
+                'ordering': ['rule_set_id', 'position', 'id'],
             },
         ),
         migrations.CreateModel(
@@ -206,6 +209,38 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='RuleSet',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('version', models.PositiveIntegerField(blank=True, null=True, unique=True, verbose_name='version')),
+                ('state', models.CharField(choices=[('draft', 'Draft'), ('published', 'Published')], default='draft', max_length=10, verbose_name='state')),
+                ('note', models.CharField(blank=True, max_length=300, verbose_name='note')),
+                ('created_at', models.DateTimeField(verbose_name='created')),
+                ('effective_from', models.DateTimeField(blank=True, null=True, verbose_name='effective from')),
+                ('published_at', models.DateTimeField(blank=True, null=True, verbose_name='published')),
+                ('reason', models.CharField(blank=True, max_length=300, verbose_name='reason')),
+                ('content', models.CharField(blank=True, editable=False, max_length=64)),
+            ],
+            options={
+                'verbose_name': 'set of earning rules',
+                'verbose_name_plural': 'sets of earning rules',
+                'ordering': [models.OrderBy(models.F('version'), descending=True, nulls_first=True), '-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='RuleUsage',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('rule', models.SlugField(db_index=False, verbose_name='earning rule')),
+                ('day', models.DateField(blank=True, null=True, verbose_name='day')),
+                ('points', models.BigIntegerField(default=0, verbose_name='points')),
+            ],
+            options={
+                'verbose_name': 'use of a capped rule',
+                'verbose_name_plural': 'use of capped rules',
+            },
+        ),
+        migrations.CreateModel(
             name='ValidityPolicy',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -271,22 +306,6 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(name='dayclose_journal_only', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (current_setting('loyalty.journal', true) IS DISTINCT FROM 'on')", func="RAISE EXCEPTION 'only the journal writes %', TG_TABLE_NAME USING ERRCODE = 'PK001';", hash='a79bfb9578be39f0878f7faa1517415360883ef6', level='STATEMENT', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_dayclose_journal_only_01b38', table='loyalty_dayclose', when='BEFORE')),
         ),
         migrations.AddField(
-            model_name='earnrule',
-            name='published_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL, verbose_name='published by'),
-        ),
-        migrations.CreateModel(
-            name='EntrySeal',
-            fields=[
-                ('entry', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='seal', serialize=False, to='loyalty.entry', verbose_name='entry')),
-                ('digest', models.BinaryField(max_length=16)),
-            ],
-            options={
-                'verbose_name': 'seal',
-                'verbose_name_plural': 'seals',
-            },
-        ),
-        migrations.AddField(
             model_name='entry',
             name='about',
             field=models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, to='loyalty.entry', verbose_name='concerns'),
@@ -347,6 +366,31 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='uses', to='loyalty.lot', verbose_name='lot'),
         ),
         migrations.AddField(
+            model_name='ruleset',
+            name='based_on',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loyalty.ruleset', verbose_name='made from'),
+        ),
+        migrations.AddField(
+            model_name='ruleset',
+            name='created_by',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='created by'),
+        ),
+        migrations.AddField(
+            model_name='ruleset',
+            name='published_by',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='published by'),
+        ),
+        migrations.AddField(
+            model_name='earnrule',
+            name='rule_set',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rules', to='loyalty.ruleset', verbose_name='set of earning rules'),
+        ),
+        migrations.AddField(
+            model_name='ruleusage',
+            name='member',
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crm.member', verbose_name='member'),
+        ),
+        migrations.AddField(
             model_name='validitypolicy',
             name='published_by',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='published by'),
@@ -356,18 +400,17 @@ class Migration(migrations.Migration):
             name='policy',
             field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='application', to='loyalty.validitypolicy', verbose_name='validity policy'),
         ),
-        migrations.AddConstraint(
-            model_name='earnrule',
-            constraint=models.CheckConstraint(condition=models.Q(('per__gt', 0)), name='loyalty_earnrule_per_positive'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='earnrule',
-            trigger=pgtrigger.compiler.Trigger(name='earnrule_append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME USING ERRCODE = 'PK002';", hash='1bbe655fac836a796effce1758e225b8f61e30af', level='STATEMENT', operation='UPDATE OR DELETE', pgid='pgtrigger_earnrule_append_only_3ce44', table='loyalty_earnrule', when='BEFORE')),
-        ),
-        migrations.AddField(
-            model_name='entryseal',
-            name='close',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='seals', to='loyalty.dayclose', verbose_name='daily close'),
+        migrations.CreateModel(
+            name='EntrySeal',
+            fields=[
+                ('entry', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='seal', serialize=False, to='loyalty.entry', verbose_name='entry')),
+                ('digest', models.BinaryField(max_length=16)),
+                ('close', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='seals', to='loyalty.dayclose', verbose_name='daily close')),
+            ],
+            options={
+                'verbose_name': 'seal',
+                'verbose_name_plural': 'seals',
+            },
         ),
         migrations.AddIndex(
             model_name='entry',
@@ -468,6 +511,30 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='lotuse',
             trigger=pgtrigger.compiler.Trigger(name='lotuse_journal_only', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (current_setting('loyalty.journal', true) IS DISTINCT FROM 'on')", func="RAISE EXCEPTION 'only the journal writes %', TG_TABLE_NAME USING ERRCODE = 'PK001';", hash='307a41191e9f96096399880ff1ded975a94f3a9d', level='STATEMENT', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_lotuse_journal_only_77ef0', table='loyalty_lotuse', when='BEFORE')),
+        ),
+        migrations.AddConstraint(
+            model_name='ruleset',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('published_at', None), ('state', 'draft'), ('version', None)), models.Q(('effective_from__isnull', False), ('published_at__isnull', False), ('state', 'published'), ('version__isnull', False), models.Q(('reason', ''), _negated=True), models.Q(('content', ''), _negated=True)), _connector='OR'), name='loyalty_ruleset_published_whole'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='ruleset',
+            trigger=pgtrigger.compiler.Trigger(name='ruleset_frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."state" = \'published\')', func="RAISE EXCEPTION 'published, so never changed or deleted: %', TG_TABLE_NAME USING ERRCODE = 'PK002';", hash='0034e5b0e551394fa0d71936536942cddd4fea35', operation='UPDATE OR DELETE', pgid='pgtrigger_ruleset_frozen_63b04', table='loyalty_ruleset', when='BEFORE')),
+        ),
+        migrations.AddConstraint(
+            model_name='earnrule',
+            constraint=models.UniqueConstraint(fields=('rule_set', 'code'), name='loyalty_earnrule_once_in_a_set'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='earnrule',
+            trigger=pgtrigger.compiler.Trigger(name='earnrule_frozen', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE state_of_set text;', func="\n            FOR state_of_set IN\n                SELECT s.state FROM loyalty_ruleset AS s\n                 WHERE s.id IN (\n                       CASE WHEN TG_OP <> 'INSERT' THEN OLD.rule_set_id END,\n                       CASE WHEN TG_OP <> 'DELETE' THEN NEW.rule_set_id END\n                 )\n                 FOR SHARE\n            LOOP\n                IF state_of_set = 'published' THEN\n                    RAISE EXCEPTION 'rows of % are frozen with their published set', TG_TABLE_NAME\n                        USING ERRCODE = 'PK002';\n                END IF;\n            END LOOP;\n            IF TG_OP = 'DELETE' THEN\n                RETURN OLD;\n            END IF;\n            RETURN NEW;\n        ", hash='ee7c20a0bddb6e9bf2fa08b78dbee0cea5f12c84', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_earnrule_frozen_8e0d1', table='loyalty_earnrule', when='BEFORE')),
+        ),
+        migrations.AddConstraint(
+            model_name='ruleusage',
+            constraint=models.UniqueConstraint(fields=('member', 'rule', 'day'), name='loyalty_ruleusage_once', nulls_distinct=False),
+        ),
+        migrations.AddConstraint(
+            model_name='ruleusage',
+            constraint=models.CheckConstraint(condition=models.Q(('points__gte', 0)), name='loyalty_ruleusage_not_negative'),
         ),
         migrations.AddConstraint(
             model_name='validitypolicy',

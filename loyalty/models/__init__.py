@@ -11,7 +11,7 @@ from loyalty.models.entry import Entry
 from loyalty.models.hold import Hold
 from loyalty.models.lot import Lot, LotUse
 from loyalty.models.policy import LotRenewal, PolicyApplication, ValidityPolicy
-from loyalty.models.rule import EarnRule
+from loyalty.models.rule import EarnRule, RuleSet, RuleUsage
 
 __all__ = [
     "Account",
@@ -25,5 +25,7 @@ __all__ = [
     "LotRenewal",
     "LotUse",
     "PolicyApplication",
+    "RuleSet",
+    "RuleUsage",
     "ValidityPolicy",
 ]

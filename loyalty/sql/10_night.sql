@@ -43,7 +43,7 @@ BEGIN
                substring(sha256(convert_to(account_id || '=' || about_key, 'UTF8')) FROM 1 FOR 16),
                available_at, recorded, order_id, about_id, reference, '',
                jsonb_strip_nulls(jsonb_build_object(
-                   'rule', trace -> 'rule', 'paid', trace -> 'paid', 'policy', trace -> 'policy', 'unconfirmed', TRUE
+                   'set', trace -> 'set', 'paid', trace -> 'paid', 'policy', trace -> 'policy', 'unconfirmed', TRUE
                ))
           FROM moves
          ORDER BY account_id, available_at, lot_id

@@ -16,7 +16,7 @@ LISTS = (
     ("crm", "member"), ("crm", "order"), ("crm", "refund"), ("crm", "product"), ("crm", "channel"),
     ("crm", "tier"), ("crm", "tag"),
     ("crm", "importjob"), ("crm", "importprofile"), ("crm", "staffaction"), ("crm", "user"), ("auth", "group"),
-    ("loyalty", "account"), ("loyalty", "entry"), ("loyalty", "lot"), ("loyalty", "lotuse"), ("loyalty", "earnrule"),
+    ("loyalty", "account"), ("loyalty", "entry"), ("loyalty", "lot"), ("loyalty", "lotuse"), ("loyalty", "ruleset"),
     ("redemption", "coupon"), ("redemption", "couponplan"),
 )  # fmt: skip
 

@@ -11,13 +11,15 @@ from django.db.utils import DatabaseError, IntegrityError
 from crm.models import Member
 from crm.models.stafflog import StaffAction
 from crm.stafflog import log_action
-from loyalty.models import Account, EarnRule, Entry, Lot, LotUse
+from loyalty.models import Account, EarnRule, Entry, Lot, LotUse, RuleSet
 from loyalty.movements import burn
-from loyalty.rulebook import publish_rate
+from loyalty.rulebook import draft_of, publish_rate
+from tests.cast import NOON
 from tests.loyalty.postings import balance, earned, write
 from tests.loyalty.tampering import APPEND_ONLY, CHECK_VIOLATION, JOURNAL_ONLY, execute, refusal_of, without
 
 Act = Callable[[], object]
+DAYS = timedelta(days=9)
 
 GUARDED: dict[type[models.Model], str] = {
     Account: "account_journal_only",
@@ -161,21 +163,6 @@ class TestWhatIsWrittenStays:
             assert change(model)
             assert delete(model) == 1
 
-    def test_a_published_rule_is_frozen(self, at: datetime) -> None:
-        rule = publish_rate(Decimal(1), 1, effective_from=at, at=at, actor_id=None, reason="Opening")
-        rule.points = 5
-
-        assert refused(rule.save) == APPEND_ONLY
-        assert refused(rule.delete) == APPEND_ONLY
-        assert EarnRule.objects.get().points == 1
-
-    def test_without_the_guard_a_published_rule_could_be_changed(self, at: datetime) -> None:
-        rule = publish_rate(Decimal(1), 1, effective_from=at, at=at, actor_id=None, reason="Opening")
-
-        with without(EarnRule, "earnrule_append_only"):
-            assert EarnRule.objects.filter(pk=rule.pk).update(points=5) == 1
-            assert rule.delete()[0] == 1
-
     def test_what_staff_did_stays_in_the_log(self, xiaolu: Member, at: datetime) -> None:
         log_action("points.adjusted", actor_id=None, at=at, member_id=xiaolu.pk, reason="A gift")
 
@@ -189,6 +176,61 @@ class TestWhatIsWrittenStays:
         with without(StaffAction, "staffaction_append_only"):
             assert StaffAction.objects.update(reason="Never happened") == 1
             assert StaffAction.objects.all().delete()[0] == 1
+
+
+class TestAPublishedSetOfRulesIsFrozen:
+    """Law 6 rests on it: what an order earned is told by the set of its day. The guards are the row triggers
+    ``ruleset_frozen`` and ``earnrule_frozen``."""
+
+    @pytest.fixture
+    def published(self, at: datetime) -> RuleSet:
+        return publish_rate(Decimal(1), 1, effective_from=at, at=at, actor_id=None, reason="Opening")
+
+    @pytest.fixture
+    def draft(self, published: RuleSet, at: datetime) -> RuleSet:
+        return draft_of(1, at=at, actor_id=None)
+
+    def acts(self, published: RuleSet, draft: RuleSet) -> dict[str, Act]:
+        """Everything that would change what a published set says."""
+        [rule] = published.rules.all()
+        mine = EarnRule.objects.filter(rule_set=published)
+        return {
+            "change a rule": lambda: mine.update(config={"points": 5}),
+            "switch it off": lambda: mine.update(enabled=False),
+            "take it away": mine.delete,
+            "move it into a draft": lambda: mine.update(rule_set=draft, code="moved"),
+            "move another one in": lambda: draft.rules.update(rule_set=published, code="smuggled"),
+            "add one": lambda: EarnRule.objects.create(rule_set=published, code="more", kind=rule.kind),
+            "begin earlier": lambda: RuleSet.objects.filter(pk=published.pk).update(effective_from=NOON - DAYS),
+            "make it a draft again": lambda: RuleSet.objects.filter(pk=published.pk).update(
+                state="draft", version=None, published_at=None
+            ),
+        }
+
+    ACTS = (
+        "change a rule", "switch it off", "take it away", "move it into a draft", "move another one in", "add one",
+        "begin earlier", "make it a draft again",
+    )  # fmt: skip
+
+    @pytest.mark.parametrize("act", ACTS)
+    def test_nobody_changes_what_it_says(self, published: RuleSet, draft: RuleSet, act: str) -> None:
+        assert refused(self.acts(published, draft)[act]) == APPEND_ONLY
+
+    @pytest.mark.parametrize("act", ACTS)
+    def test_without_the_guards_it_could_be_done(self, published: RuleSet, draft: RuleSet, act: str) -> None:
+        forbidden = self.acts(published, draft)[act]
+
+        with without(RuleSet, "ruleset_frozen"), without(EarnRule, "earnrule_frozen"):
+            assert forbidden()
+
+    def test_nobody_deletes_it(self, published: RuleSet) -> None:
+        assert refused(published.delete) == APPEND_ONLY
+        with without(RuleSet, "ruleset_frozen"), without(EarnRule, "earnrule_frozen"):
+            assert published.delete()[0] == 2
+
+    def test_a_draft_is_anybody_s(self, draft: RuleSet) -> None:
+        assert draft.rules.update(enabled=False) == 1
+        assert draft.delete()[0] == 2
 
 
 class TestNeverNegativeBySpending:

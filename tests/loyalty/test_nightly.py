@@ -156,7 +156,7 @@ class TestOrdersNobodyConfirms:
         record(shop, [SHIPPED], at=at)
         record(shop, [replace(SHIPPED, refunded=Decimal(40))], at=at)
 
-        assert night(RIPE)["mature"].points == 60
+        assert night(RIPE)["mature"].points == 61
 
     def test_a_debt_is_settled_first(self, shop: Channel, xiaolu: Member, at: datetime) -> None:
         write(earned(xiaolu, 70, key="in", at=at), at=at)

@@ -13,11 +13,12 @@ from crm.choices import OrderStatus, RefundStatus
 from crm.feeds.records import BuyerRecord, OrderRecord, RefundRecord
 from crm.models import Channel, Member
 from crm.orders import record
+from loyalty.earning.compiling import CompiledSet
 from loyalty.journal import expire_due
 from loyalty.models import Entry
 from loyalty.posting import Verb
 from loyalty.returns import ReturnsPosted, plan_return
-from loyalty.rules import BUILT_IN
+from loyalty.rulebook import published_sets, set_at
 from tests.cast import NOON, GivePoints
 from tests.factories import ChannelFactory, IdentityFactory
 from tests.loyalty.postings import balance
@@ -40,7 +41,12 @@ def sent_back(number: str, amount: str, at: datetime = NOON) -> OrderRecord:
 
 
 class TestPlan:
-    """Pure: the change against what the journal holds."""
+    """The change against what the journal holds."""
+
+    @pytest.fixture
+    def rules(self, db: None) -> CompiledSet:
+        """A point for each whole yuan."""
+        return set_at(published_sets(), NOON)
 
     CHANGE = ReturnsChange(member_id=7, channel_code="tea", refunded=Decimal("40.80"), latest_at=NOON)
 
@@ -57,9 +63,9 @@ class TestPlan:
         ],
     )
     def test_the_difference_is_taken_or_given_back(
-        self, refunded: str, journal: ReturnsPosted, verb: Verb, points: int
+        self, rules: CompiledSet, refunded: str, journal: ReturnsPosted, verb: Verb, points: int
     ) -> None:
-        posting = plan_return(replace(self.CHANGE, refunded=Decimal(refunded)), journal, BUILT_IN, NOON)
+        posting = plan_return(replace(self.CHANGE, refunded=Decimal(refunded)), journal, rules, NOON)
 
         assert posting is not None
         assert (posting.verb, posting.points) == (verb, points)
@@ -76,11 +82,13 @@ class TestPlan:
             ("100.00", ReturnsPosted(earned=100, expired=60, taken=50, entries=1)),
         ],
     )
-    def test_where_nothing_is_due_nothing_is_planned(self, refunded: str, journal: ReturnsPosted) -> None:
-        assert plan_return(replace(self.CHANGE, refunded=Decimal(refunded)), journal, BUILT_IN, NOON) is None
+    def test_where_nothing_is_due_nothing_is_planned(
+        self, rules: CompiledSet, refunded: str, journal: ReturnsPosted
+    ) -> None:
+        assert plan_return(replace(self.CHANGE, refunded=Decimal(refunded)), journal, rules, NOON) is None
 
-    def test_a_return_without_an_instant_is_dated_by_the_import(self) -> None:
-        posting = plan_return(replace(self.CHANGE, latest_at=None), ReturnsPosted(earned=100), BUILT_IN, NOON)
+    def test_a_return_without_an_instant_is_dated_by_the_import(self, rules: CompiledSet) -> None:
+        posting = plan_return(replace(self.CHANGE, latest_at=None), ReturnsPosted(earned=100), rules, NOON)
 
         assert posting is not None
         assert posting.effective_at == NOON

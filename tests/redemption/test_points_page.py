@@ -25,8 +25,11 @@ def earn(member: Member, channel: Channel, number: int, points: int, at: datetim
         order_id=order.pk,
         pending=pending,
         expires_at=None if pending else loyalty.validity_end(at),
-        trace={"award": points, "paid": f"{points}.00", "rule": {"per": "1.00", "points": 1, "version": 1}},
-    )
+        trace={
+            "set": 1, "award": {"set": 1, "rules": [["spend", "spend", 100 * points, "1/1", points, "down"]]},
+            "paid": f"{points}.00", "worth": points, "before": 0,
+        },
+    )  # fmt: skip
     loyalty.post([posting], at=at)
 
 
@@ -109,7 +112,7 @@ def test_each_line_says_what_it_is_for_and_how_it_was_worked_out(
     assert "Order 35153131000000007 completed" in page
     assert "+88" in page
     assert "明前龙井 250g" in page
-    assert "88.00 yuan paid; every 1.00 yuan earns 1 points" in page
+    assert "88.00 yuan paid; every 1 yuan earns 1 points" in page
     assert "your balance was then 88" in page
 
 
