@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 
-from django.utils import formats
 from django.utils.translation import gettext as _
 
 from loyalty.earning.calendar import Window, overlap
@@ -94,7 +93,7 @@ def _windows_apart(group: Sequence[Rule]) -> Iterator[Problem]:
         day = None if one.conditions.excludes(other.conditions) else overlap(first, second)
         if day is not None:
             message = _("On %(day)s these days overlap with those of %(other)s, and of a group only one rule counts.")
-            facts = {"day": formats.date_format(day, "DATE_FORMAT"), "other": _called(one)}
+            facts = {"day": day.isoformat(), "other": _called(one)}
             yield Problem(other.code, field, message % facts)
 
 

@@ -2,8 +2,6 @@
 
 from decimal import Decimal
 
-from django.utils.translation import gettext_noop
-
 from loyalty.earning.conditions import Conditions
 from loyalty.earning.facts import SPECIAL, ZERO
 from loyalty.earning.kinds import (
@@ -18,6 +16,12 @@ from loyalty.earning.kinds import (
     TierMultiplier,
 )
 from loyalty.earning.ruleset import Caps, Rule, RuleSet
+
+
+def gettext_noop(message: str) -> str:
+    """Mark a message id. Django's function of this name would ask for settings while this module is imported."""
+    return message
+
 
 _ONE_FOR_ONE = Rule("spend", Spend(per=100, points=1), gettext_noop("One point a yuan"), position=20)
 _BY_POLICY = Rule(
