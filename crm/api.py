@@ -6,6 +6,8 @@ from crm.events import OrderChange, OrderChanges, ReturnsChange, on_orders_chang
 from crm.imports.cells import guarded
 from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_facts, order_facts
 from crm.stafflog import log_action
+from crm.tiers.defaults import make_usual_tiers
+from crm.tiers.granting import GrantRefused, grant_tier
 from crm.tiers.holding import tier_at
 
 __all__ = [
@@ -13,6 +15,7 @@ __all__ = [
     "BuyerDetails",
     "Claim",
     "ClaimState",
+    "GrantRefused",
     "LineDetails",
     "OrderChange",
     "OrderChanges",
@@ -26,8 +29,10 @@ __all__ = [
     "buyer_of",
     "claim_member",
     "find_claim",
+    "grant_tier",
     "guarded",
     "log_action",
+    "make_usual_tiers",
     "member_facts",
     "on_orders_changed",
     "order_facts",

@@ -15,6 +15,7 @@ from crm.choices import Platform
 from crm.imports import pipeline
 from crm.imports.counts import Counts
 from crm.models import Channel, Identity, Member, Order, User
+from crm.tiers.defaults import make_usual_tiers
 from loyalty import api as loyalty
 from redemption import desk
 from redemption.checkout import redeem_coupon
@@ -65,6 +66,7 @@ def load_demo(folder: Path, *, at: datetime, orders: int = ORDERS, members: int 
         if Member.objects.exists() or Order.objects.exists():
             raise OtherData
         shutil.rmtree(folder, ignore_errors=True)  # What is left of a former database.
+        make_usual_tiers()
         files = write_shop(folder, until=at - WEEK, orders=orders, members=members)
         return _load(channel, files, at)
 

@@ -135,6 +135,7 @@ class ProductAdmin(ProductImportExportMixin, ModelAdmin):
     list_display = ("title", "code", "channel", "shown_policy", "category")
     list_filter = ("policy", CategoryFilter, "channel")
     list_select_related = ("channel",)
+    list_per_page = 50
     search_fields = ("title", "code")
     fields = ("channel", "code", "title", "policy", "bonus_points", "category")
     readonly_fields = ("channel", "code", "title")

@@ -134,7 +134,7 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         contact = ("full_phone", "full_email") if may(request, PERSONAL_DATA) else ("shown_phone", "shown_email")
         figures = [_figure(column) for column in member_columns()]
-        return ["shown_name", "platform_names", "tier", "tags", *contact, *figures, "orders", "last_order"]
+        return ["shown_name", "platform_names", "shown_tier", "shown_tags", *contact, *figures, "orders", "last_order"]
 
     def get_urls(self) -> list[URLPattern]:
         def page(route: str, name: str, view: Any) -> URLPattern:
@@ -162,12 +162,12 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
         return "、".join(f"{identity.external_id}" for identity in member.identities.all())
 
     @display(description=_("tier"))
-    def tier(self, member: Member) -> str:
+    def shown_tier(self, member: Member) -> str:
         name: str = member.page_figures["tier"]  # type: ignore[attr-defined]
         return name
 
     @display(description=_("tags"))
-    def tags(self, member: Member) -> str:
+    def shown_tags(self, member: Member) -> str:
         return "、".join(member.page_figures["tags"])  # type: ignore[attr-defined]
 
     @action(description=_("Add tags"), permissions=["change"])

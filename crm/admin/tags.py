@@ -30,7 +30,7 @@ MAY_TAG = "crm.change_member"
 class TagAdmin(ModelAdmin):
     """A tag's name stands in published rules, so it never changes; a tag that members have is not deleted."""
 
-    list_display = ("label", "members")
+    list_display = ("label", "shown_members")
     search_fields = ("name",)
     ordering = ("name",)
     sortable_by = ()
@@ -54,7 +54,7 @@ class TagAdmin(ModelAdmin):
         return tag.colour, tag.name
 
     @display(description=_("members"))
-    def members(self, tag: Tag) -> int:
+    def shown_members(self, tag: Tag) -> int:
         number: int = tag.number  # type: ignore[attr-defined]
         return number
 
@@ -187,6 +187,7 @@ def member_tags_view(model_admin: ModelAdmin, request: HttpRequest, member_id: i
         "member": member,
         "member_page": page,
         "form": form,
+        "media": model_admin.media + form.media,
     }
     return TemplateResponse(request, "admin/crm/member/act.html", context)
 

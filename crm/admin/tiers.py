@@ -135,7 +135,7 @@ class GrantForm(ReasonForm):
     """Which tier, until when, and why. ``shown`` is the grant that was in force when the page was opened."""
 
     tier = forms.ModelChoiceField(
-        label=_("Tier"), queryset=Tier.objects.none(), empty_label=None, widget=UnfoldAdminSelectWidget
+        label=_("Tier"), queryset=Tier.objects.none(), empty_label=_("Choose a tier"), widget=UnfoldAdminSelectWidget
     )
     last_day = forms.DateField(
         label=_("Last day"),
@@ -181,6 +181,7 @@ def grant_view(model_admin: ModelAdmin, request: HttpRequest, member_id: int) ->
         "member": member,
         "member_page": page,
         "form": form,
+        "media": model_admin.media + form.media,
     }
     return TemplateResponse(request, "admin/crm/member/act.html", context)
 

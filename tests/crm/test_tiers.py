@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from crm.api import tier_at
 from crm.models import Member, Tier, TierGrant
+from crm.tiers.defaults import make_usual_tiers
 from crm.tiers.granting import GrantRefused, grant_tier
 from tests.factories import MemberFactory, StaffFactory, TierFactory
 
@@ -164,3 +165,13 @@ class TestGuards:
             plan = "\n".join(row[0] for row in cursor.fetchall())
         assert "crm_tiergrant_one_at_a_time" in plan
         assert "tstzrange" in plan
+
+
+class TestUsualRungs:
+    def test_a_shop_without_rungs_gets_the_four_usual_ones(self) -> None:
+        Tier.objects.all().delete()
+        usual = [(tier.rank, tier.name, int(tier.discount_percent)) for tier in make_usual_tiers()]
+        assert usual == [(0, "普通会员", 100), (1, "高级会员", 95), (2, "VIP会员", 90), (3, "至尊VIP会员", 85)]
+
+    def test_a_shop_with_rungs_of_its_own_keeps_them(self, rungs: list[Tier]) -> None:
+        assert make_usual_tiers() == rungs
