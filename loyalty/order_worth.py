@@ -76,7 +76,13 @@ def _by_amount(change: OrderChange, rules: CompiledSet, frozen: Frozen | None, a
         award = evaluate(rules, OrderFacts(change.channel_code, paid, paid_at=paid_instant(change, at)))
         changed = True
     net = kept_points(award, [LineMoney("", paid, fen(change.refunded))]) if change.refunded else award.points
-    return Due(rules.version, award.points, net, {"award": as_trace(award)}, changed)
+    return Due(rules.version, award.points, net, _told(award), changed)
+
+
+def _told(award: Award) -> dict[str, Any]:
+    """The award as an entry keeps it, with what was nearly reached."""
+    near = [list(miss) for miss in award.misses if miss.code in _WITHIN_REACH]
+    return {"award": as_trace(award), "misses": near} if near else {"award": as_trace(award)}
 
 
 @dataclass(slots=True)
@@ -125,9 +131,7 @@ class _Case:
             lines = [LineMoney(line.key, line.paid, line.refunded) for line in self.order.lines]
             whole = [LineMoney("", self.order.paid)]
             net = kept_points(self.award, spread_refunds(lines or whole, self.order.refunded))
-        trace: dict[str, Any] = {"award": as_trace(self.award), "mark": self.mark}
-        if misses := [list(miss) for miss in self.award.misses if miss.code in _WITHIN_REACH]:
-            trace["misses"] = misses
+        trace = _told(self.award) | {"mark": self.mark}
         if buyer := buyer_as_trace(self.buyer, self.rules.needs):
             trace["buyer"] = buyer
         return Due(self.rules.version, self.award.points, net, trace, changed=not self.settled)
