@@ -1,18 +1,23 @@
 """A batch of order records on its way into the database: temporary tables, filled by COPY.
 
+``prepare`` makes the rows and needs no connection, so that it can run while the database works on another batch;
+``stage`` puts them in.
+
 The tables live as long as the connection and are empty after each commit. They know nothing of ids; ``crm.order_merge``
 joins them with what the database already has.
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC
 from decimal import Decimal
 
 from django.db.backends.utils import CursorWrapper
 
 from crm.choices import OrderStatus, RefundStatus
+from crm.copytext import as_copy_text
 from crm.feeds.records import LineRecord, OrderRecord, RefundRecord
 
 _TABLES = """
@@ -42,24 +47,56 @@ _COPY_REFUNDS = "COPY crm_stage_refund FROM STDIN"
 _TITLE, _OPTIONS, _NAME, _REASON, _REFUND_REASON = 300, 300, 120, 120, 200
 
 
-def stage(cursor: CursorWrapper, records: Sequence[OrderRecord]) -> None:
-    """Put the records into the temporary tables. No two of them may be of the same order."""
+# Making an encoder takes longer than encoding the columns of an order.
+_as_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Records of different orders as rows of the temporary tables. ``records`` is how many of them are orders."""
+
+    records: int
+    orders: bytes
+    lines: bytes
+    refunds: bytes
+
+
+def prepare(records: Iterable[OrderRecord]) -> list[Staged]:
+    """The rows of all records, in rounds of which none names an order twice; nearly always there is one round."""
+    rounds: list[dict[str, OrderRecord]] = []
+    seen: dict[str, int] = {}
+    for record in records:
+        number = seen.get(record.external_no, 0)
+        seen[record.external_no] = number + 1
+        if number == len(rounds):
+            rounds.append({})
+        rounds[number][record.external_no] = record
+    return [_staged(list(round_.values())) for round_ in rounds]
+
+
+def _staged(records: Sequence[OrderRecord]) -> Staged:
+    orders = [record for record in records if record.unlinked_refund is None]
+    return Staged(
+        records=len(orders),
+        orders=as_copy_text(_order_row(record) for record in orders),
+        lines=as_copy_text(row for record in records for row in _line_rows(record)),
+        refunds=as_copy_text(_refund_rows(records)),
+    )
+
+
+def stage(cursor: CursorWrapper, staged: Staged) -> None:
+    """Put the rows into the temporary tables."""
     cursor.execute(_TABLES)
     # They are empty unless this transaction has recorded a batch before; emptying empty tables costs as well.
     cursor.execute("SELECT EXISTS (SELECT FROM crm_stage_order) OR EXISTS (SELECT FROM crm_stage_refund)")
     if cursor.fetchone()[0]:
         cursor.execute("TRUNCATE crm_stage_order, crm_stage_line, crm_stage_refund")
-    with cursor.copy(_COPY_ORDERS) as copy:
-        for record in records:
-            if record.unlinked_refund is None:
-                copy.write_row(_order_row(record))
-    with cursor.copy(_COPY_LINES) as copy:
-        for record in records:
-            for row in _line_rows(record):
-                copy.write_row(row)
-    with cursor.copy(_COPY_REFUNDS) as copy:
-        for row in _refund_rows(records):
-            copy.write_row(row)
+    for statement, rows in (
+        (_COPY_ORDERS, staged.orders), (_COPY_LINES, staged.lines), (_COPY_REFUNDS, staged.refunds)
+    ):  # fmt: skip
+        if rows:
+            with cursor.copy(statement) as copy:
+                copy.write(rows)
     # Without figures of these columns the planner takes a large batch for a small one. The wide columns need none.
     cursor.execute("ANALYZE crm_stage_order (external_no, buyer), crm_stage_line (external_no, code)")
 
@@ -67,7 +104,7 @@ def stage(cursor: CursorWrapper, records: Sequence[OrderRecord]) -> None:
 def _order_row(record: OrderRecord) -> tuple[object, ...]:
     buyer = record.buyer
     contact = buyer is not None and bool(buyer.email or buyer.phone)
-    raw = json.dumps(record.raw, ensure_ascii=False, sort_keys=True)
+    raw = _as_json(record.raw)
     return (
         record.external_no,
         buyer and buyer.external_id,

@@ -5,6 +5,7 @@ three batches are held, one of them read while the database works on another.
 """
 
 import gc
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from crm.feeds import Inspection, OrderRecord, Problem, Profile
 from crm.imports.counts import Counts
 from crm.imports.readahead import read_ahead
 from crm.models import Channel
-from crm.orders import record
+from crm.order_staging import Staged, prepare
+from crm.orders import record_prepared
 
 # Large enough that the fixed cost of a batch disappears, small enough that progress moves and locks are short.
 BATCH = 4000
@@ -67,7 +69,7 @@ class Batch:
 
     next_line: int
     last: bool
-    records: list[OrderRecord] = field(default_factory=list)
+    rounds: list[Staged] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
 
@@ -78,19 +80,22 @@ SaveBatch = Callable[[Batch], None]
 
 
 def cut(items: Iterable[OrderRecord | Problem], *, start_line: int = 0, size: int = BATCH) -> Iterator[Batch]:
-    """Cut a stream into batches of ``size`` items. An empty stream gives one empty batch, which is the last."""
+    """Cut a stream into batches of ``size`` items, ready for the database. An empty stream gives one empty batch, which
+    is the last."""
     stream = iter(items)
     ahead = list(islice(stream, size))
     while True:
         following = list(islice(stream, size)) if len(ahead) == size else []
         batch = Batch(next_line=ahead[-1].line_no + 1 if ahead else start_line, last=not following)
+        records = []
         for item in ahead:
             batch.counts.rows += item.rows
             if isinstance(item, Problem):
                 batch.problems.append(item)
                 batch.counts.rejected += item.rows
             else:
-                batch.records.append(item)
+                records.append(item)
+        batch.rounds = prepare(records)
         yield batch
         if batch.last:
             return
@@ -115,10 +120,10 @@ def run_file(
     totals = Counts()
     begun = time.monotonic()
     items = source.items(read_at or at, start_line)
-    for batch in _with_rare_collections(read_ahead(cut(items, start_line=start_line, size=size))):
+    for batch in _with_busy_interpreter(read_ahead(cut(items, start_line=start_line, size=size))):
         with transaction.atomic():
-            if batch.records:
-                batch.counts.add_report(record(source.channel, batch.records, at=at))
+            if batch.rounds:
+                batch.counts.add_report(record_prepared(source.channel, batch.rounds, at=at))
             batch.counts.seconds = time.monotonic() - begun
             if save is not None:
                 save(batch)
@@ -127,12 +132,18 @@ def run_file(
     return totals
 
 
-def _with_rare_collections(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Yield the batches while the garbage collector runs rarely. A batch is some hundred thousand small objects without
-    a cycle among them, all freed by counting: looking for cycles costs a fifth of an import and finds none."""
-    usual = gc.get_threshold()
-    gc.set_threshold(500_000, *usual[1:])
+def _with_busy_interpreter(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Yield the batches while the interpreter is set up for them.
+
+    The garbage collector runs rarely: a batch is some hundred thousand small objects without a cycle among them, all
+    freed by counting, and looking for cycles costs a fifth of an import and finds none. And threads take turns more
+    often: whoever comes back from the database waits until the one that reads ahead gives way, at each round trip.
+    """
+    thresholds, interval = gc.get_threshold(), sys.getswitchinterval()
+    gc.set_threshold(500_000, *thresholds[1:])
+    sys.setswitchinterval(interval / 10)
     try:
         yield from batches
     finally:
-        gc.set_threshold(*usual)
+        gc.set_threshold(*thresholds)
+        sys.setswitchinterval(interval)

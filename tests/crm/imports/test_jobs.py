@@ -177,7 +177,7 @@ class Killed(BaseException):
 
 def kill_after(batches: int, monkeypatch: pytest.MonkeyPatch, error: BaseException | None = None) -> None:
     """Let the worker die while it records the batch after so many."""
-    whole, done = orders.record, count()
+    whole, done = orders.record_prepared, count()
 
     def record(*args: Any, **kwargs: Any) -> object:
         report = whole(*args, **kwargs)
@@ -185,7 +185,7 @@ def kill_after(batches: int, monkeypatch: pytest.MonkeyPatch, error: BaseExcepti
             raise error or Killed
         return report
 
-    monkeypatch.setattr(pipeline, "record", record)
+    monkeypatch.setattr(pipeline, "record_prepared", record)
 
 
 @pytest.fixture
@@ -334,14 +334,14 @@ def test_the_lock_is_free_after_the_run(queued: ImportJob) -> None:
 def test_a_batch_that_another_worker_recorded_is_not_recorded_twice(
     queued: ImportJob, small_batches: None, clock: Callable[[], datetime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = orders.record
+    whole = orders.record_prepared
 
     def record(*args: object, **kwargs: object) -> object:
         # The other worker has moved the file on between our reading its position and our committing the batch.
         ImportFile.objects.filter(job=queued.pk).update(next_line=5)
         return whole(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipeline, "record", record)
+    monkeypatch.setattr(pipeline, "record_prepared", record)
     assert jobs.run(queued.pk, clock=clock) is False
     assert not Order.objects.exists()
 
