@@ -4,8 +4,7 @@ talks to the database. The format: PostgreSQL's manual, COPY, "Text Format"."""
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-
-from crm.choices import OrderStatus, RefundStatus
+from enum import StrEnum
 
 _SPECIAL = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
@@ -19,14 +18,23 @@ def _text(cell: str) -> str:
     return cell.translate(_SPECIAL) if not cell.isprintable() or "\\" in cell else cell
 
 
-# By type and not by a chain of questions, for there are a million cells to a large file.
-_CELLS: dict[type, Callable[..., str]] = {
-    type(None): lambda _cell: r"\N",
-    str: _text,
-    OrderStatus: str,
-    RefundStatus: str,
-    bool: lambda cell: "t" if cell else "f",
-    int: str,
-    Decimal: str,
-    datetime: datetime.isoformat,
-}
+class _Cells(dict[type, Callable[..., str]]):
+    """How to write a cell, by its type: a chain of questions would be asked a million times for a large file."""
+
+    def __missing__(self, kind: type) -> Callable[..., str]:
+        if not issubclass(kind, StrEnum):
+            raise TypeError(f"COPY is not told how to write {kind}")
+        self[kind] = str
+        return str
+
+
+_CELLS = _Cells(
+    {
+        type(None): lambda _cell: r"\N",
+        str: _text,
+        bool: lambda cell: "t" if cell else "f",
+        int: str,
+        Decimal: str,
+        datetime: datetime.isoformat,
+    }
+)
