@@ -103,13 +103,13 @@ def at_once(act: Callable[[int], str], meanwhile: Callable[[], None] = lambda: N
 @pytest.fixture
 def shops(transactional_db: None) -> list[Channel]:
     """Sixteen shops: imports into one take turns anyway, those into several do not."""
-    return ChannelFactory.create_batch(SESSIONS)
+    return list(ChannelFactory.create_batch(SESSIONS))
 
 
 @pytest.fixture
 def buyers(shops: list[Channel]) -> list[Member]:
     """Sixteen members, each of whom buys in every shop."""
-    members = MemberFactory.create_batch(SESSIONS)
+    members = list(MemberFactory.create_batch(SESSIONS))
     for member in members:
         for shop in shops:
             IdentityFactory(channel=shop, member=member, external_id=f"buyer-{member.pk}")
