@@ -46,19 +46,12 @@ class Platform(models.TextChoices):
 
 
 class PaymentKind(models.TextChoices):
-    """What an order was paid with. ``rank``: where two reports differ, the more particular kind stands."""
+    """What an order was paid with. Where two reports differ, the kind that stands later here stands."""
 
     OTHER = "other", pgettext_lazy("payment kind", "Other")
     CASH = "cash", pgettext_lazy("payment kind", "Cash or online payment")
     BALANCE = "balance", pgettext_lazy("payment kind", "Prepaid balance")
     GIFT_CARD = "gift_card", pgettext_lazy("payment kind", "Gift card")
-
-    @property
-    def rank(self) -> int:
-        return _PAYMENT_RANK[self]
-
-
-_PAYMENT_RANK = {kind: rank for rank, kind in enumerate(PaymentKind, start=1)}
 
 
 class ProductPolicy(models.TextChoices):

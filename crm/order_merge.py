@@ -14,6 +14,15 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
+from crm.choices import OrderStatus, PaymentKind, RefundStatus
+
+# The stable words in the order of their ranks. That nothing is said of the payment ranks below every kind of it.
+_RANKS = {
+    "statuses": OrderStatus.values,
+    "refund_statuses": RefundStatus.values,
+    "payments": ["", *PaymentKind.values],
+}
+
 # A buyer seen for the first time becomes a member of his own. Members are found by identity and nothing else: two
 # buyers with the same phone or mail address stay two.
 _NEW_MEMBERS = """
@@ -72,11 +81,11 @@ UPDATE crm_member AS m
 _ORDERS = """
 INSERT INTO crm_order AS o (
     channel_id, external_no, member_id, identity_id, status, paid, refunded, refunded_reported, amount_from_lines,
-    placed_at, paid_at, shipped_at, completed_at, closed_at, close_reason, title, raw, version
+    placed_at, paid_at, shipped_at, completed_at, closed_at, close_reason, title, raw, version, payment_kind
 )
 SELECT %(channel)s, s.external_no, i.member_id, i.id, coalesce(s.status, 'placed'), coalesce(s.paid, 0),
        coalesce(s.refunded, 0), coalesce(s.refunded, 0), s.amount_from_lines, s.placed_at, s.paid_at, s.shipped_at,
-       s.completed_at, s.closed_at, s.close_reason, s.title, s.raw, s.version
+       s.completed_at, s.closed_at, s.close_reason, s.title, s.raw, s.version, s.payment_kind
   FROM crm_stage_order AS s
   LEFT JOIN crm_identity AS i ON i.channel_id = %(channel)s AND i.external_id = s.buyer
     ON CONFLICT (channel_id, external_no) DO UPDATE
@@ -101,11 +110,17 @@ SELECT %(channel)s, s.external_no, i.member_id, i.id, coalesce(s.status, 'placed
        close_reason = CASE WHEN excluded.version > o.version THEN excluded.close_reason ELSE o.close_reason END,
        title = CASE WHEN excluded.version > o.version THEN excluded.title ELSE o.title END,
        raw = CASE WHEN excluded.version > o.version THEN excluded.raw ELSE o.raw END,
-       version = greatest(o.version, excluded.version)
+       version = greatest(o.version, excluded.version),
+       payment_kind = CASE
+           WHEN array_position(%(payments)s, excluded.payment_kind::text)
+              > array_position(%(payments)s, o.payment_kind::text)
+           THEN excluded.payment_kind ELSE o.payment_kind
+       END
  WHERE excluded.version > o.version
     OR array_position(%(statuses)s, excluded.status::text) > array_position(%(statuses)s, o.status::text)
     OR excluded.refunded_reported > o.refunded_reported
     OR (excluded.amount_from_lines AND NOT o.amount_from_lines)
+    OR array_position(%(payments)s, excluded.payment_kind::text) > array_position(%(payments)s, o.payment_kind::text)
     OR (o.member_id IS NULL AND excluded.member_id IS NOT NULL)
     OR (least(o.placed_at, excluded.placed_at), least(o.paid_at, excluded.paid_at),
         least(o.shipped_at, excluded.shipped_at), least(o.completed_at, excluded.completed_at),
@@ -150,17 +165,20 @@ RETURNING o.id
 
 # A refund that stands on its own is a row without an order; a linked one is never unlinked again.
 _REFUNDS = """
-INSERT INTO crm_refund AS r (channel_id, external_no, order_id, member_id, status, amount, at, reason)
-SELECT %(channel)s, s.external_no, o.id, CASE WHEN o.id IS NULL THEN i.member_id END, s.status, s.amount, s.at, s.reason
+INSERT INTO crm_refund AS r (channel_id, external_no, order_id, member_id, status, amount, at, reason, line_key)
+SELECT %(channel)s, s.external_no, o.id, CASE WHEN o.id IS NULL THEN i.member_id END,
+       s.status, s.amount, s.at, s.reason, s.line_key
   FROM crm_stage_refund AS s
   LEFT JOIN crm_order AS o ON o.channel_id = %(channel)s AND o.external_no = s.order_no
   LEFT JOIN crm_identity AS i ON i.channel_id = %(channel)s AND i.external_id = s.buyer
     ON CONFLICT (channel_id, external_no) DO UPDATE
    SET status = excluded.status, amount = excluded.amount, at = excluded.at, reason = excluded.reason,
+       line_key = excluded.line_key,
        order_id = coalesce(r.order_id, excluded.order_id), member_id = coalesce(r.member_id, excluded.member_id)
  WHERE (array_position(%(refund_statuses)s, excluded.status::text), excluded.amount,
-        coalesce(excluded.at, '-infinity'), excluded.reason)
-     > (array_position(%(refund_statuses)s, r.status::text), r.amount, coalesce(r.at, '-infinity'), r.reason)
+        coalesce(excluded.at, '-infinity'), excluded.reason, excluded.line_key)
+     > (array_position(%(refund_statuses)s, r.status::text), r.amount,
+        coalesce(r.at, '-infinity'), r.reason, r.line_key)
 RETURNING order_id, member_id
 """
 
@@ -200,20 +218,9 @@ class Merged:
         return sorted(self.new | self.updated)
 
 
-def merge(
-    cursor: CursorWrapper,
-    channel_id: int,
-    at: datetime,
-    statuses: list[str],
-    refund_statuses: list[str],
-) -> Merged:
-    """Join the staged batch with the database. ``statuses`` in the order of their rank."""
-    values: dict[str, Any] = {
-        "channel": channel_id,
-        "at": at,
-        "statuses": statuses,
-        "refund_statuses": refund_statuses,
-    }
+def merge(cursor: CursorWrapper, channel_id: int, at: datetime) -> Merged:
+    """Join the staged batch with the database."""
+    values: dict[str, Any] = {"channel": channel_id, "at": at, **_RANKS}
     merged = Merged()
 
     cursor.execute(_NEW_MEMBERS, values)

@@ -26,7 +26,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_order (
     seen_at timestamptz, status varchar(10), paid numeric(14, 2), refunded numeric(14, 2),
     amount_from_lines boolean, placed_at timestamptz, paid_at timestamptz, shipped_at timestamptz,
     completed_at timestamptz, closed_at timestamptz, close_reason varchar(120), title varchar(300), raw jsonb,
-    version varchar(120)
+    version varchar(120), payment_kind varchar(10)
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_line (
     external_no varchar(64), key varchar(80), code varchar(120), title varchar(300), options varchar(300),
@@ -35,7 +35,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_line (
 CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_refund (
     external_no varchar(64) PRIMARY KEY, order_no varchar(64), buyer varchar(120), name varchar(120), email
     varchar(254), phone varchar(20), status varchar(10), amount numeric(14, 2), at timestamptz, reason
-    varchar(200)
+    varchar(200), line_key varchar(80)
 ) ON COMMIT DELETE ROWS;
 """
 
@@ -125,6 +125,7 @@ def _order_row(record: OrderRecord) -> tuple[object, ...]:
         record.title[:_TITLE],
         raw,
         _header_version(record, raw),
+        record.payment_kind or "",
     )
 
 
@@ -192,15 +193,17 @@ def _refund_row(record: OrderRecord, refund: RefundRecord) -> tuple[object, ...]
         refund.amount,
         refund.at,
         refund.reason[:_REFUND_REASON],
+        refund.line_key,
     )
 
 
-def _refund_order(refund: RefundRecord) -> tuple[int, Decimal, float, str]:
+def _refund_order(refund: RefundRecord) -> tuple[int, Decimal, float, str, str]:
     return (
         RefundStatus(refund.status).rank,
         refund.amount,
         refund.at.timestamp() if refund.at else float("-inf"),
         refund.reason[:_REFUND_REASON],
+        refund.line_key,
     )
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from crm.choices import OrderStatus, RefundStatus
+from crm.choices import OrderStatus
 from crm.events import OrderChange, OrderChanges, ReturnsChange, orders_changed
 from crm.feeds.records import OrderRecord
 from crm.models import Channel
@@ -65,7 +65,7 @@ def record_prepared(channel: Channel, rounds: Iterable[Staged], *, at: datetime)
 
 def _record_round(cursor: CursorWrapper, channel: Channel, staged: Staged, at: datetime) -> RecordReport:
     stage(cursor, staged)
-    merged = merge(cursor, channel.pk, at, OrderStatus.values, RefundStatus.values)
+    merged = merge(cursor, channel.pk, at)
     changes = _changes(cursor, channel, merged)
     effects = orders_changed(changes, at) if changes.orders or changes.returns else {}
     return RecordReport(

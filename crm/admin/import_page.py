@@ -26,7 +26,8 @@ _OPEN_COLUMNS = re.compile("编号|状态|金额|时间|标题|数量|价格|属
 _OPEN_FIELDS = frozenset(
     (
         "order_no", "status", "paid", "refunded", "placed_at", "paid_at", "shipped_at", "completed_at", "closed_at",
-        "title", "sku", "line_title", "quantity", "unit_price", "line_amount", "options",
+        "title", "sku", "line_title", "quantity", "unit_price", "line_amount", "line_refunded", "options",
+        "payment_kind",
     )
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, TypeVar
 
-from crm.choices import OrderStatus, RefundStatus
+from crm.choices import OrderStatus, PaymentKind, RefundStatus
 from crm.feeds.cells import (
     MAX_AMOUNT,
     MAX_NAME_LENGTH,
@@ -25,7 +25,7 @@ from crm.feeds.cells import (
     read_price,
     read_quantity,
 )
-from crm.feeds.linekeys import LineKeys, code_from_title
+from crm.feeds.linekeys import LineKeys, code_from_title, fingerprint
 from crm.feeds.profile import LINE_FIELDS, Profile
 from crm.feeds.records import BuyerRecord, LineRecord, OrderRecord, Problem, RefundRecord
 from crm.feeds.rowwise import Item, Run, each_run, other_cells
@@ -60,6 +60,7 @@ class ProfileFeed:
         self.recognised = tuple(name for place, name in enumerate(columns.header) if place in used)
         self._read_time = TimeReader(profile.time_zone, at, profile.time_formats).read
         self._statuses = {status.value: status for status in OrderStatus} | dict(profile.status_map)
+        self._payments = {kind.value: kind for kind in PaymentKind} | dict(profile.payment_map)
 
     @staticmethod
     def missing_columns(columns: Columns, profile: Profile) -> list[str]:
@@ -158,6 +159,11 @@ class ProfileFeed:
             raise CellError("unknown_status", cell)
         return self._statuses[text]
 
+    def _payment_kind(self, cell: str) -> PaymentKind | None:
+        """Read what was paid with. Shops have many words for it; those that nobody has mapped are some other kind."""
+        text = clean(cell).casefold()
+        return self._payments.get(text, PaymentKind.OTHER) if text else None
+
     # --- records --------------------------------------------------------------------------------------------------
 
     def _order(self, run: Run) -> OrderRecord:
@@ -180,9 +186,11 @@ class ProfileFeed:
             shipped_at=self._first(run, "shipped_at", self._read_time),
             completed_at=self._first(run, "completed_at", self._read_time),
             closed_at=self._first(run, "closed_at", self._read_time),
+            payment_kind=self._once(run, "payment_kind", self._payment_kind),
             title=self._first(run, "title", str.strip),
             amount_from_lines=from_lines,
             lines=lines,
+            refunds=self._line_refunds(run, lines),
             raw=other_cells(run.rows, self._rest, clean),
             rows=run.count,
         )
@@ -220,12 +228,29 @@ class ProfileFeed:
     def _lines(self, run: Run, *, signed: bool) -> tuple[LineRecord, ...]:
         keys = LineKeys()
         lines = []
-        for line_no, cells in run.rows:
-            if not self._line_places or is_blank(cells[place] for place in self._line_places):
-                continue
+        for line_no, cells in self._line_rows(run):
             with _InLine(line_no):
                 lines.append(self._line(cells, keys, signed=signed))
         return tuple(lines)
+
+    def _line_rows(self, run: Run) -> list[tuple[int, list[str]]]:
+        """Return the rows that hold a line; a row may also speak of the order alone."""
+        places = self._line_places
+        return [row for row in run.rows if places and not is_blank(row[1][place] for place in places)]
+
+    def _line_refunds(self, run: Run, lines: tuple[LineRecord, ...]) -> tuple[RefundRecord, ...]:
+        """Read what went back for each line. Such a refund has no number of its own, so it gets one from its line."""
+        place = self._places.get("line_refunded")
+        if place is None:
+            return ()
+        refunds = []
+        for (line_no, cells), line in zip(self._line_rows(run), lines, strict=True):
+            with _InLine(line_no):
+                amount = self._columns.read(cells, place, self._read_money)
+            if amount:
+                number = f"line:{fingerprint(run.order_no, line.key)}"
+                refunds.append(RefundRecord(number, RefundStatus.SUCCESS, amount, line_key=line.key))
+        return tuple(refunds)
 
     def _line(self, cells: list[str], keys: LineKeys, *, signed: bool) -> LineRecord:
         read, places, mark = self._columns.read, self._places, self._profile.decimal_mark

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from crm.choices import OrderStatus
+from crm.choices import OrderStatus, PaymentKind
 
 # Every field that a column can be mapped to, in the order in which a form should show them.
 FIELDS: Mapping[str, Promise] = MappingProxyType(
@@ -23,6 +23,7 @@ FIELDS: Mapping[str, Promise] = MappingProxyType(
         "status": _("Order status"),
         "paid": _("Amount paid for the order, gross"),
         "refunded": _("Amount refunded"),
+        "payment_kind": _("What the order was paid with"),
         "placed_at": _("Time of the order"),
         "paid_at": _("Time of payment"),
         "shipped_at": _("Time of shipping"),
@@ -34,11 +35,12 @@ FIELDS: Mapping[str, Promise] = MappingProxyType(
         "quantity": _("Quantity of the line"),
         "unit_price": _("Price of one piece"),
         "line_amount": _("Amount of the line"),
+        "line_refunded": _("Amount refunded for the line"),
         "options": _("Colour, size and other options of the line"),
     }
 )
 REQUIRED_FIELDS = ("order_no", "placed_at")
-LINE_FIELDS = ("sku", "line_title", "quantity", "unit_price", "line_amount", "options")
+LINE_FIELDS = ("sku", "line_title", "quantity", "unit_price", "line_amount", "line_refunded", "options")
 _SETTINGS = frozenset(
     {
         "columns",
@@ -47,6 +49,7 @@ _SETTINGS = frozenset(
         "decimal_mark",
         "default_status",
         "status_map",
+        "payment_map",
         "cancellation_prefix",
         "encoding",
         "delimiter",
@@ -81,6 +84,7 @@ class Profile:
     decimal_mark: str = "."
     default_status: OrderStatus = OrderStatus.COMPLETED  # Of rows that state none.
     status_map: Mapping[str, OrderStatus] = field(default_factory=dict)  # Status text in lower case → status.
+    payment_map: Mapping[str, PaymentKind] = field(default_factory=dict)  # Text in lower case → kind of payment.
     cancellation_prefix: str = ""
     encoding: str = ""  # "" to find it out.
     delimiter: str = ""  # "" to take it from the header.
@@ -105,6 +109,7 @@ class Profile:
             decimal_mark=_choice("decimal_mark", data.get("decimal_mark", "."), (".", ",")),
             default_status=_status("default_status", data.get("default_status", OrderStatus.COMPLETED)),
             status_map=_status_map(data.get("status_map", {})),
+            payment_map=_payment_map(data.get("payment_map", {})),
             cancellation_prefix=_text("cancellation_prefix", data.get("cancellation_prefix", "")),
             encoding=_encoding(data.get("encoding", "")),
             delimiter=_choice("delimiter", data.get("delimiter", ""), ("", ",", ";", "\t", "|")),
@@ -119,6 +124,7 @@ class Profile:
             "decimal_mark": self.decimal_mark,
             "default_status": self.default_status.value,
             "status_map": {text: status.value for text, status in self.status_map.items()},
+            "payment_map": {text: kind.value for text, kind in self.payment_map.items()},
             "cancellation_prefix": self.cancellation_prefix,
             "encoding": self.encoding,
             "delimiter": self.delimiter,
@@ -193,6 +199,18 @@ def _status_map(value: Any) -> Mapping[str, OrderStatus]:
     return MappingProxyType(
         {str(text).strip().casefold(): _status(f"status_map.{text}", status) for text, status in value.items()}
     )
+
+
+def _payment_map(value: Any) -> Mapping[str, PaymentKind]:
+    if not isinstance(value, dict):
+        raise ProfileError("payment_map", _("This must map the file's own words to our kinds of payment."))
+    kinds: dict[str, PaymentKind] = {}
+    for text, kind in value.items():
+        if kind not in PaymentKind.values:
+            allowed = ", ".join(PaymentKind.values)
+            raise ProfileError(f"payment_map.{text}", _("This must be one of: %(allowed)s") % {"allowed": allowed})
+        kinds[str(text).strip().casefold()] = PaymentKind(kind)
+    return MappingProxyType(kinds)
 
 
 # Spelled in ASCII these can say any character at all, control characters and halves of pairs among them.

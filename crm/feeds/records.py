@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from crm.choices import OrderStatus, RefundStatus
+from crm.choices import OrderStatus, PaymentKind, RefundStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class RefundRecord:
     amount: Decimal  # Positive.
     at: datetime | None = None
     reason: str = ""
+    line_key: str = ""  # The line of its order that came back; "" for the order as a whole.
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class OrderRecord:
     completed_at: datetime | None = None
     closed_at: datetime | None = None
     updated_at: datetime | None = None  # The platform's own instant of last change, where it has one.
+    payment_kind: PaymentKind | None = None
     close_reason: str = ""
     title: str = ""
     amount_from_lines: bool = False  # The order's amount is the sum of its lines; ``paid`` is then None.

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from crm.choices import RefundStatus
-from crm.feeds.records import OrderRecord
+from crm.choices import PaymentKind, RefundStatus
+from crm.feeds.records import OrderRecord, RefundRecord
 from crm.models import Channel, Order, OrderLine, Product, Refund
 from crm.orders import record
 from tests.cast import NOON
@@ -157,6 +157,24 @@ class TestAmounts:
                 transaction.set_rollback(True)
 
 
+class TestPayment:
+    def test_a_list_that_does_not_say_leaves_what_is_known(self, shop: Channel, at: datetime) -> None:
+        record(shop, [row()], at=at)
+        assert the_order().payment_kind == ""
+        report = record(shop, [row(payment_kind=PaymentKind.GIFT_CARD)], at=at)
+        assert (report.orders_updated, the_order().payment_kind) == (1, "gift_card")
+        assert record(shop, [row()], at=at).orders_updated == 0
+        assert the_order().payment_kind == "gift_card"
+
+    def test_of_two_kinds_the_more_particular_stands_whatever_the_sequence(self, shop: Channel, at: datetime) -> None:
+        for sequence in permutations([PaymentKind.OTHER, PaymentKind.CASH, PaymentKind.GIFT_CARD]):
+            with transaction.atomic():
+                for kind in sequence:
+                    record(shop, [row(payment_kind=kind)], at=at)
+                assert the_order().payment_kind == "gift_card"
+                transaction.set_rollback(True)
+
+
 class TestLines:
     def test_the_detail_list_may_come_before_the_order_list(self, shop: Channel, at: datetime) -> None:
         record(shop, [details(status=PAID)], at=at)
@@ -233,6 +251,16 @@ class TestRefunds:
 
         assert report.refunds == 4
         assert the_order().refunded == Decimal("30.50")
+
+    def test_a_refund_may_name_a_line(self, shop: Channel, at: datetime) -> None:
+        part = RefundRecord("R1", RefundStatus.SUCCESS, Decimal(10), line_key="tea")
+        record(shop, [row(lines=(TEA, CUP), refunds=(part,))], at=at)
+        assert said(Refund.objects.get(), "line_key", "amount") == ["tea", 10]
+        more = replace(part, amount=Decimal(25))
+        record(shop, [refunds("35153131", more)], at=at)
+        record(shop, [refunds("35153131", part)], at=at)
+        assert said(Refund.objects.get(), "line_key", "amount") == ["tea", 25]
+        assert the_order().refunded == 25
 
     def test_refunds_may_come_before_their_order(self, shop: Channel, at: datetime) -> None:
         record(shop, [refunds("35153131", refund("R1", "10"))], at=at)

@@ -10,7 +10,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crm.choices import OrderStatus, RefundStatus
+from crm.choices import OrderStatus, PaymentKind, RefundStatus
 from crm.feeds.records import BuyerRecord, LineRecord, OrderRecord, RefundRecord
 from crm.models import Channel
 from crm.orders import record
@@ -25,6 +25,7 @@ yuan = st.integers(0, 9).map(lambda tens: Decimal(10 * tens))
 hours = st.integers(0, 9).map(lambda number: NOON - 10 * HOUR + number * HOUR)
 refund_states = st.sampled_from(RefundStatus)
 texts = st.sampled_from(["", "one", "two"])
+keys = st.sampled_from(["", "u", "v"])
 
 
 def buyer(name: str, phone: str) -> BuyerRecord:
@@ -45,6 +46,7 @@ def headers(draw: Any, number: str, name: str) -> OrderRecord:
         paid_at=moment if was_paid else None,
         completed_at=moment if status is OrderStatus.COMPLETED else None,
         updated_at=draw(st.none() | hours),
+        payment_kind=draw(st.none() | st.sampled_from(PaymentKind)),
         close_reason=draw(texts), title=draw(texts), raw=draw(st.sampled_from([{}, {"Note": "x"}])),
     )  # fmt: skip
 
@@ -67,7 +69,9 @@ def details(draw: Any, number: str) -> OrderRecord:
 def refunds(draw: Any, number: str) -> OrderRecord:
     """Rows of the refund list. A refund number belongs to its order."""
     parts = tuple(
-        RefundRecord(f"{number}-{part}", draw(refund_states), draw(yuan), draw(st.none() | hours), draw(texts))
+        RefundRecord(
+            f"{number}-{part}", draw(refund_states), draw(yuan), draw(st.none() | hours), draw(texts), draw(keys)
+        )
         for part in draw(st.lists(st.sampled_from("xy"), unique=True))
     )
     return OrderRecord(number, 2, refunds=parts, raw=draw(st.sampled_from([{}, {"Why": "late"}])))

@@ -10,7 +10,8 @@ from django.db import connection
 _FACTS = {
     "orders": """
         SELECT c.code, o.external_no, i.external_id, o.status, o.paid, o.refunded, o.placed_at, o.paid_at, o.shipped_at,
-               o.completed_at, o.closed_at, o.close_reason, o.title, o.raw, o.version
+               o.completed_at, o.closed_at, o.close_reason, o.title, o.raw, o.version,
+               o.payment_kind
           FROM crm_order AS o JOIN crm_channel AS c ON c.id = o.channel_id LEFT JOIN crm_identity AS i ON i.id =
           o.identity_id
          ORDER BY 1, 2
@@ -22,7 +23,7 @@ _FACTS = {
     """,
     "products": "SELECT code, title FROM crm_product ORDER BY 1",
     "refunds": """
-        SELECT r.external_no, o.external_no, r.status, r.amount, r.at, r.reason
+        SELECT r.external_no, o.external_no, r.status, r.amount, r.at, r.reason, r.line_key
           FROM crm_refund AS r LEFT JOIN crm_order AS o ON o.id = r.order_id ORDER BY 1
     """,
     "members": """

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm.choices import OrderStatus, RefundStatus
+from crm.choices import OrderStatus, PaymentKind, RefundStatus
 from crm.feeds import OrderRecord, Problem, Profile, ProfileError, UnreadableFile, inspect
 from tests.crm.feeds.exports import INVOICE_HEADER, INVOICES, NOON, only, read_all, refused, save, table
 
@@ -28,15 +28,30 @@ SHOP = Profile.from_json(
             "placed_at": "Date",
             "completed_at": "Received",
             "title": "Subject",
+            "payment_kind": "Paid with",
         },
         "time_formats": ["%d.%m.%Y %H:%M"],
         "time_zone": "Europe/Berlin",
         "decimal_mark": ",",
         "default_status": "paid",
         "status_map": {"Done": "completed", "Cancelled": "closed"},
+        "payment_map": {"Gutschein": "gift_card", "Guthaben": "balance"},
     },
 )
-SHOP_HEADER = ["No", "Customer", "Name", "Mail", "State", "Total", "Returned", "Date", "Received", "Subject", "Channel"]
+SHOP_HEADER = [
+    "No",
+    "Customer",
+    "Name",
+    "Mail",
+    "State",
+    "Total",
+    "Returned",
+    "Date",
+    "Received",
+    "Subject",
+    "Paid with",
+    "Channel",
+]
 SALE = {"No": "A-1", "Customer": "7", "Total": "1.234,50", "Date": "31.01.2026 18:05"}
 TEAPOT = ["536365", "85123A", "TEAPOT", "6", "2011-06-01 08:26:00", "2.55", "17850.0", "United Kingdom"]
 
@@ -194,6 +209,25 @@ def test_a_row_without_status_has_the_usual_one(tmp_path: Path) -> None:
     assert refused(sale(tmp_path, {"State": "flown"}), profile=SHOP).code == "unknown_status"
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Gutschein", PaymentKind.GIFT_CARD),
+        (" guthaben ", PaymentKind.BALANCE),
+        ("gift_card", PaymentKind.GIFT_CARD),
+        ("PayPal", PaymentKind.OTHER),
+        ("", None),
+    ],
+)
+def test_what_was_paid_with_is_read_by_the_shops_own_words(text: str, kind: PaymentKind | None, tmp_path: Path) -> None:
+    assert only(sale(tmp_path, {"Paid with": text}), profile=SHOP).payment_kind is kind
+
+
+def test_an_order_is_paid_in_one_way(tmp_path: Path) -> None:
+    problem = refused(sale(tmp_path, {"Paid with": "Gutschein"}, {"Paid with": "Guthaben"}), profile=SHOP)
+    assert (problem.code, problem.column) == ("differs_within_order", "Paid with")
+
+
 def test_rows_that_follow_may_repeat_the_amount_or_leave_it_out_but_not_change_it(tmp_path: Path) -> None:
     assert only(sale(tmp_path, {}, {"Total": ""}, {"Total": "1234,50"}), profile=SHOP).paid == Decimal("1234.50")
     assert refused(sale(tmp_path, {}, {"Total": "1"}), profile=SHOP).code == "differs_within_order"
@@ -213,9 +247,8 @@ def test_a_profile_may_name_encoding_and_delimiter(tmp_path: Path) -> None:
     data = SHOP.to_json() | {"encoding": "cp1252", "delimiter": "|"}
     path = tmp_path / "sales.csv"
     path.write_bytes(
-        "No|Customer|Total|Date|Name|Mail|State|Returned|Received|Subject\nA|7|1|31.01.2026 18:05|Zoë|||||".encode(
-            "cp1252"
-        )
+        "No|Customer|Total|Date|Name|Mail|State|Returned|Received|Subject|Paid with\n"
+        "A|7|1|31.01.2026 18:05|Zoë||||||".encode("cp1252")
     )
 
     record = only(path, profile=Profile.from_json("old", data))
@@ -240,6 +273,49 @@ def test_reading_as_csv_needs_a_profile(tmp_path: Path) -> None:
         inspect(invoice(tmp_path, line()), at=NOON, fmt="csv")
 
     assert caught.value.code == "no_profile"
+
+
+# --- refunds of lines ---------------------------------------------------------------------------------------------
+
+RETURNS = Profile.from_json(
+    "returns",
+    {
+        "columns": {
+            "order_no": "No", "placed_at": "Date", "buyer": "Customer", "paid": "Total", "sku": "Article",
+            "line_amount": "Amount", "line_refunded": "Returned",
+        }
+    },
+)  # fmt: skip
+RETURNS_HEADER = ["No", "Date", "Customer", "Total", "Article", "Amount", "Returned"]
+
+
+def returned(folder: Path, *lines: tuple[str, str, str]) -> Path:
+    rows = [["A-1", "2026-01-31 18:05", "7", "150", *line] for line in lines]
+    return save(folder, table(RETURNS_HEADER, rows), "utf-8")
+
+
+def test_a_refund_of_a_line_names_its_line(tmp_path: Path) -> None:
+    record = only(returned(tmp_path, ("T-1", "100", "40"), ("C-1", "50", ""), ("P-1", "0", "0")), profile=RETURNS)
+    (refund,) = record.refunds
+    assert (refund.amount, refund.status, refund.line_key) == (
+        Decimal(40),
+        RefundStatus.SUCCESS,
+        record.lines[0].key,
+    )
+
+
+def test_the_same_refund_has_the_same_number_in_every_export(tmp_path: Path) -> None:
+    first = only(returned(tmp_path, ("T-1", "100", "40"), ("C-1", "50", "5")), profile=RETURNS)
+    later = only(returned(tmp_path, ("C-1", "50", "50"), ("T-1", "100", "40")), profile=RETURNS)
+    numbers = {refund.line_key: refund.external_no for refund in first.refunds}
+    assert numbers == {refund.line_key: refund.external_no for refund in later.refunds}
+    assert len(set(numbers.values())) == 2
+    assert all(len(number) <= 64 for number in numbers.values())
+
+
+def test_a_refund_of_a_line_must_be_an_amount(tmp_path: Path) -> None:
+    problem = refused(returned(tmp_path, ("T-1", "100", ""), ("C-1", "50", "half")), profile=RETURNS)
+    assert (problem.line_no, problem.column, problem.code) == (3, "Returned", "amount_unreadable")
 
 
 # --- the profile itself ---------------------------------------------------------------------------------------------
@@ -270,6 +346,9 @@ COLUMNS = {"order_no": "No", "placed_at": "Date", "paid": "Total"}
         ({"columns": COLUMNS, "default_status": "flown"}, "default_status"),
         ({"columns": COLUMNS, "status_map": {"ok": "flown"}}, "status_map.ok"),
         ({"columns": COLUMNS, "status_map": ["ok"]}, "status_map"),
+        ({"columns": COLUMNS | {"line_refunded": "Back"}}, "columns.sku"),
+        ({"columns": COLUMNS, "payment_map": {"card": "plastic"}}, "payment_map.card"),
+        ({"columns": COLUMNS, "payment_map": ["card"]}, "payment_map"),
         ({"columns": COLUMNS, "cancellation_prefix": 5}, "cancellation_prefix"),
         ({"columns": COLUMNS, "encoding": "utf-16"}, "encoding"),
         ({"columns": COLUMNS, "encoding": "klingon"}, "encoding"),
