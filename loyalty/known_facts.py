@@ -9,7 +9,6 @@ from crm.api import BuyerDetails, LineDetails, OrderChange, OrderDetails
 from loyalty.earning.allocate import allocate
 from loyalty.earning.facts import LineFacts, MemberFacts, OrderFacts
 from loyalty.earning.money import fen
-from loyalty.order_plan import paid_instant
 
 # What the ground floor calls the facts that a set looks at; of the others it need not tell.
 _FETCHED = {
@@ -32,7 +31,8 @@ def order_as_facts(change: OrderChange, details: OrderDetails | None, at: dateti
     paid = fen(change.paid)
     return OrderFacts(
         change.channel_code, paid, fen(change.refunded), details.payment_kind if details else "", change.placed_at,
-        paid_instant(change, at), change.shipped_at, change.completed_at,
+        # An order without any instant counts as paid now; of one that was placed it is not known when it was paid.
+        change.paid_at if change.paid_at or change.placed_at else at, change.shipped_at, change.completed_at,
         _lines(details.lines, paid) if details else (),
     )  # fmt: skip
 
@@ -51,13 +51,13 @@ def _lines(lines: Collection[LineDetails], paid: int) -> tuple[LineFacts, ...]:
     )  # fmt: skip
 
 
-def mark_of(order: OrderFacts, *, completing: bool) -> str:
+def mark_of(change: OrderChange, order: OrderFacts, *, completing: bool) -> str:
     """A short hash of all that an award was made from and that a later report may change; behind a colon another one of
     the order's completion, where the set has rules that wait for it (``completing``) and it has come.
 
     What the seller may change, such as the policy of a product, is left out: that must not reach back.
     """
-    instants = [instant and instant.timestamp() for instant in (order.placed_at, order.paid_at)]
+    instants = [instant and instant.timestamp() for instant in (change.placed_at, change.paid_at)]
     lines = [(line.key, line.product_id, line.quantity, line.paid) for line in order.lines]
     mark = _hash((order.paid, order.payment_kind, instants, lines))
     if not completing or order.completed_at is None:

@@ -101,7 +101,7 @@ class _Case:
         """Take in what is known of the order. An award that was made from just this holds."""
         member_id = self.change.member_id or 0
         self.order = order_as_facts(self.change, details, at)
-        self.mark = mark_of(self.order, completing=self.rules.on_completion)
+        self.mark = mark_of(self.change, self.order, completing=self.rules.on_completion)
         if self.frozen is None:
             self.buyer = buyer_as_facts(details.buyer if details else None, member_id)
             return
