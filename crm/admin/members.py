@@ -134,7 +134,7 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         contact = ("full_phone", "full_email") if may(request, PERSONAL_DATA) else ("shown_phone", "shown_email")
         figures = [_figure(column) for column in member_columns()]
-        return ["shown_name", "platform_names", "shown_tier", "shown_tags", *contact, *figures, "orders", "last_order"]
+        return ["shown_name", "platform_names", "shown_tier", *contact, *figures, "orders", "last_order", "shown_tags"]
 
     def get_urls(self) -> list[URLPattern]:
         def page(route: str, name: str, view: Any) -> URLPattern:
