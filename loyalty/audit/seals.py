@@ -122,10 +122,15 @@ _SEALED_IDS = """
 # Entries and seals are joined once, for the digests of the blocks (the first rows) and for the figures (the last ones).
 _BLOCKS = """
     WITH sealed AS MATERIALIZED (
-        SELECT s.close_id, s.entry_id, s.digest, e.id IS NOT NULL AND loyalty_entry_digest(e) = s.digest AS intact,
+        SELECT s.close_id, s.entry_id, s.digest, coalesce(e.digest = s.digest, FALSE) AS intact,
                e.kind, e.points, e.pending, e.held, e.recorded_at
           FROM loyalty_entryseal AS s
-          LEFT JOIN loyalty_entry AS e ON e.id = s.entry_id AND e.id BETWEEN %(low)s AND %(high)s
+          LEFT JOIN (
+              SELECT id, loyalty_entry_digest(x) AS digest, kind, points, pending, held, recorded_at
+                FROM loyalty_entry AS x
+               WHERE id BETWEEN %(low)s AND %(high)s
+              OFFSET 0  -- Hashed before they are joined: whole rows would fill the memory.
+          ) AS e ON e.id = s.entry_id
          WHERE s.entry_id BETWEEN %(low)s AND %(high)s AND s.close_id >= %(first)s
     )
     (
