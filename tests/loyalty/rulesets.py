@@ -22,5 +22,6 @@ def publish_rules(*rules: Json, since: datetime, reason: str = "A new season") -
     """Publish a set of these rules, a day before it begins."""
     at = since - timedelta(days=1)
     draft = draft_of(0, at=at, actor_id=None)
-    assert save_draft(draft.pk, rules) == []
+    found = save_draft(draft.pk, rules)
+    assert not found, found
     return publish(draft.pk, effective_from=since, at=at, actor_id=None, reason=reason)
