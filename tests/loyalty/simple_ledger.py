@@ -4,7 +4,7 @@ It knows nothing of tables, locks or sets. Postings of a run (neighbours with th
 journal.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -74,10 +74,12 @@ class SimpleLedger:
             done += verbs[verb](list(run), at)
         return done
 
-    def expire(self, at: datetime) -> int:
-        """Take what is left of lapsed lots; return how many points that is."""
+    def expire(self, at: datetime, accounts: Collection[int] = ()) -> int:
+        """Take what is left of lapsed lots, of all accounts or of these; return how many points that is."""
         total = 0
         for lot in self.lots.values():
+            if accounts and lot.account_id not in accounts:
+                continue
             if not lot.pending and lot.expires_at is not None and lot.expires_at <= at:
                 self._add(lot.account_id, -lot.remaining)
                 total += lot.remaining
@@ -113,7 +115,10 @@ class SimpleLedger:
         return points or left
 
     def _give_back(self, draw: SimpleDraw, points: int, at: datetime, until: datetime | None) -> Done:
-        """The lot that would expire last gets its points first; whatever comes settles a debt first."""
+        """The lot that would expire last gets its points first; whatever comes settles a debt first. Only what comes
+        back is revived: what else has lapsed is gone before."""
+        if until is not None:
+            self.expire(at, {draw.account_id})
         settles = min(points, max(-self.balance(draw.account_id), 0))
         rest = points
         for lot in reversed(self._first_in_first_out(draw.account_id)):

@@ -48,3 +48,15 @@ def _alter(model: type[models.Model], names: list[str], what: str) -> None:
         for name in names:
             cursor.execute(f"ALTER TABLE {table} {what} TRIGGER {name}")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+@contextmanager
+def altered(function: str, old: str, new: str, *, count: int = 1) -> Iterator[None]:
+    """Let one of the journal's functions say something else in ``count`` places, and then what it said before."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_functiondef(%s::regproc)", [function])
+        [definition] = cursor.fetchone()
+    assert definition.count(old) == count, f"{function} has changed: say anew which part of it is the guard"
+    execute(definition.replace(old, new).replace("%", "%%"))
+    yield
+    execute(definition.replace("%", "%%"))
