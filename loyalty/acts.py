@@ -9,6 +9,8 @@ from loyalty.earning.award import Award, as_trace
 from loyalty.earning.compiling import CompiledSet
 from loyalty.earning.evaluate import evaluate_act
 from loyalty.earning.facts import ActFacts, MemberFacts
+from loyalty.earning.ruleset import Rule
+from loyalty.earning.usage import UsageKey
 from loyalty.journal import post
 from loyalty.known_facts import buyer_as_facts, to_fetch
 from loyalty.models import Entry
@@ -60,13 +62,31 @@ def _known(act: ActFacts, member_id: int, key: str) -> Outcome | None:
     return Outcome(entry.pk, True, entry.points, entry.pending, entry.balance_after)
 
 
+def rules_about(rules: CompiledSet, act: str) -> list[Rule]:
+    """The rules of a set that reward this kind of act."""
+    return [rule for rule in rules.source.in_order() if rule.kind.act == act]
+
+
+def actor_facts(rules: CompiledSet, act: str, member_id: int, at: datetime) -> MemberFacts:
+    """What the rules about this kind of act look at of the member."""
+    needs = to_fetch({need for rule in rules_about(rules, act) for need in rule.kind.needs | rule.conditions.needs})
+    if not needs:
+        return MemberFacts(member_id)
+    return buyer_as_facts(member_facts([member_id], needs, at).get(member_id), member_id)
+
+
+def actor_counters(rules: CompiledSet, act: str, member_id: int, at: datetime) -> list[UsageKey]:
+    """The counters that the rules about this kind of act look at; those of other rules stay unlocked."""
+    codes = {rule.code for rule in rules_about(rules, act)}
+    return [key for key in rules.usage_keys(member_id, day_of(at, rules)) if key.rule in codes]
+
+
 def _counted_award(rules: CompiledSet, act: ActFacts, member_id: int) -> Award:
-    member = MemberFacts(member_id)
-    if needs := to_fetch(rules.needs):
-        member = buyer_as_facts(member_facts([member_id], needs, act.at).get(member_id), member_id)
-    if "usage" not in rules.needs:
+    member = actor_facts(rules, act.kind, member_id, act.at)
+    keys = actor_counters(rules, act.kind, member_id, act.at)
+    if not keys:
         return evaluate_act(rules, act, member)
-    usage = load_usage(rules.usage_keys(member_id, day_of(act.at, rules)))
+    usage = load_usage(keys)
     award = evaluate_act(rules, act, member, usage)
     write_usage(usage)
     return award

@@ -1,6 +1,8 @@
 """What the store and the configuration may use of the points floor."""
 
+from loyalty.act_preview import rewarded_acts
 from loyalty.audit import audit
+from loyalty.checkin import CheckInBoard, NoSignInRule, SignedIn, check_in, checkin_board
 from loyalty.choices import EntryKind
 from loyalty.explain import explain, headline
 from loyalty.figures import MonthFlow, PointsTotals, monthly_flow, points_totals
@@ -19,11 +21,13 @@ from loyalty.posting import (
     Posting,
     accrual,
 )
+from loyalty.rulebook import PublishedSets, published_sets
 from loyalty.statement import AccountSummary, StatementLine, history, summary
 from loyalty.validity import programme_zone, validity_end
 
 __all__ = [
     "AccountSummary",
+    "CheckInBoard",
     "EntryKind",
     "InsufficientPoints",
     "JournalError",
@@ -32,16 +36,21 @@ __all__ = [
     "LimitReached",
     "MonthFlow",
     "NightBusy",
+    "NoSignInRule",
     "NothingOpen",
     "Outcome",
     "PointsTotals",
     "Posting",
+    "PublishedSets",
+    "SignedIn",
     "StatementLine",
     "accrual",
     "adjust",
     "audit",
     "burn",
     "capture",
+    "check_in",
+    "checkin_board",
     "expire_due",
     "explain",
     "headline",
@@ -52,8 +61,10 @@ __all__ = [
     "points_totals",
     "post",
     "programme_zone",
+    "published_sets",
     "release",
     "revive_until",
+    "rewarded_acts",
     "run_nightly",
     "summary",
     "undo",

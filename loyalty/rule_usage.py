@@ -10,10 +10,12 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 
 from loyalty.earning.award import Award
 from loyalty.earning.compiling import CompiledSet
 from loyalty.earning.usage import BUDGET, MEMBER, MEMBER_DAY, RULE_DAY, Usage, UsageKey
+from loyalty.models import RuleUsage
 
 # Whoever has a cap of his own needs an account to be counted under, and gets one with nothing in it.
 _LOCK_ACCOUNTS = "SELECT loyalty_lock(%(members)s::bigint[], %(members)s::bigint[])"
@@ -88,6 +90,19 @@ def load_usage(keys: Iterable[UsageKey]) -> Usage:
             cursor.execute(_OF_ALL, rows)
             given.update(map(_counter, cursor.fetchall()))
     return Usage(given)
+
+
+def look_at_usage(keys: Iterable[UsageKey]) -> Usage:
+    """The counters of these keys as they stand, for a page that shows what would be given. Nothing guards them."""
+    wanted = set(keys)
+    if not wanted:
+        return Usage()
+    rows = RuleUsage.objects.filter(
+        Q(member=None) | Q(member__in={key.member_id for key in wanted if key.member_id}),
+        rule__in={key.rule for key in wanted},
+    )
+    counters = map(_counter, rows.values_list("rule", "member_id", "day", "points"))
+    return Usage({key: points for key, points in counters if key in wanted})
 
 
 def write_usage(usage: Usage) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from redemption.views import coupons, points
+from redemption.views import checkin, coupons, points
 
 app_name = "redemption"
 
@@ -10,6 +10,8 @@ urlpatterns = [
     path("", points.home, name="home"),
     path("history/", points.history, name="history"),
     path("claim/", points.claim, name="claim"),
+    path("sign-in/", checkin.calendar, name="checkin"),
+    path("sign-in/today/", checkin.check_in, name="check_in"),
     path("coupons/", coupons.store, name="store"),
     path("coupons/mine/", coupons.mine, name="coupons"),
     path("coupons/mine/<int:pk>/", coupons.coupon, name="coupon"),

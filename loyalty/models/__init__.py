@@ -6,6 +6,7 @@ import.
 """
 
 from loyalty.models.account import Account
+from loyalty.models.checkin import CheckIn
 from loyalty.models.close import DayClose, EntrySeal, LiabilityRate
 from loyalty.models.entry import Entry
 from loyalty.models.hold import Hold
@@ -15,6 +16,7 @@ from loyalty.models.rule import EarnRule, RuleSet, RuleUsage
 
 __all__ = [
     "Account",
+    "CheckIn",
     "DayClose",
     "EarnRule",
     "Entry",

@@ -56,6 +56,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "worth": worth_rounded_down(summary.spendable, offers),
         "offers": shelf(offers, summary.spendable - summary.debt)[:SHOWN_OFFERS],
         "more_offers": len(offers) > SHOWN_OFFERS,
+        "board": loyalty.checkin_board(buyer.member_id, at, loyalty.published_sets()),
         "coupons": ready[:SHOWN_COUPONS],
         "more_coupons": len(ready) > SHOWN_COUPONS,
         "lines": _shown(loyalty.history(buyer.member_id, limit=LATEST)),
