@@ -5,8 +5,9 @@ from crm.claims import Buyer, Claim, ClaimState, buyer_of, claim_member, find_cl
 from crm.events import OrderChange, OrderChanges, ReturnsChange, on_orders_changed
 from crm.imports.cells import guarded
 from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_facts, order_facts
+from crm.order_stream import count_paid_orders, first_and_last_paid, ids_of_orders_since, paid_orders
 from crm.stafflog import log_action
-from crm.tiers.defaults import make_usual_tiers
+from crm.tiers.defaults import Rung, add_missing_tiers, make_usual_tiers
 from crm.tiers.granting import GrantRefused, grant_tier
 from crm.tiers.holding import tier_at
 
@@ -26,15 +27,21 @@ __all__ = [
     "ProductPolicy",
     "RefundStatus",
     "ReturnsChange",
+    "Rung",
+    "add_missing_tiers",
     "buyer_of",
     "claim_member",
+    "count_paid_orders",
     "find_claim",
+    "first_and_last_paid",
     "grant_tier",
     "guarded",
+    "ids_of_orders_since",
     "log_action",
     "make_usual_tiers",
     "member_facts",
     "on_orders_changed",
     "order_facts",
+    "paid_orders",
     "tier_at",
 ]
