@@ -21,7 +21,7 @@ from loyalty.earning.evaluate import complete, evaluate
 from loyalty.earning.facts import MemberFacts, OrderFacts
 from loyalty.earning.money import fen
 from loyalty.earning.taking_back import LineMoney, kept_points, spread_refunds
-from loyalty.earning.usage import Usage
+from loyalty.earning.usage import Usage, UsageKey
 from loyalty.known_facts import (
     buyer_as_facts,
     buyer_as_trace,
@@ -155,9 +155,7 @@ def _evaluate(cases: list[_Case], changes: OrderChanges, at: datetime) -> None:
     buyers = {change.member_id for change in changes.orders if change.member_id is not None}
     lock_members(buyers.union(change.member_id for change in changes.returns))
     cases.sort(key=lambda case: (paid_instant(case.change, at), case.change.external_no))
-    keys = [
-        case.rules.usage_keys(case.buyer.member_id, day_of(paid_instant(case.change, at), case.rules)) for case in cases
-    ]
+    keys = [counters(case.rules, case.buyer.member_id, paid_instant(case.change, at)) for case in cases]
     usage = load_usage(key for of_case in keys for key in of_case)
     for case, of_case in zip(cases, keys, strict=True):
         if case.completes:
@@ -165,3 +163,8 @@ def _evaluate(cases: list[_Case], changes: OrderChanges, at: datetime) -> None:
         else:
             case.award = counted_anew(usage, of_case, case.award, case.evaluate)
     write_usage(usage)
+
+
+def counters(rules: CompiledSet, member_id: int, paid_at: datetime) -> list[UsageKey]:
+    """The counters that rules about orders look at, for an order that a member paid at an instant."""
+    return [key for key in rules.usage_keys(member_id, day_of(paid_at, rules)) if key.rule in rules.about_orders]

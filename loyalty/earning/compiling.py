@@ -118,14 +118,15 @@ class GivingRule(CompiledRule):
 class CompiledSet:
     """A rule set, ready to be evaluated in one time zone. It never changes, and can be kept as long as its version.
 
-    ``needs`` says which facts have to be fetched at all: "lines" and "products" (what was bought), "tier", "tags",
-    "birthday", "profile", "earlier_orders" (of the member), "payment_kind", "times" (when the order was placed, paid,
-    shipped, completed), "usage" (counters of caps). A set of plain spend rules needs none of them.
+    ``about_orders`` are the codes of the rules about orders. ``needs`` says which facts have to be fetched for those at
+    all: "lines" and "products" (what was bought), "tier", "tags", "birthday", "profile", "earlier_orders" (of the
+    member), "payment_kind", "times" (when the order was placed, paid, shipped, completed), "usage" (counters of caps).
+    A set of plain spend rules needs none of them.
     """
 
     __slots__ = (
-        "acts", "base", "capped", "clock", "completing", "completion_factors", "completion_gifts", "factors", "gifts",
-        "multiplied", "needs", "plain", "shares", "source", "version", "zone",
+        "about_orders", "acts", "base", "capped", "clock", "completing", "completion_factors", "completion_gifts",
+        "factors", "gifts", "multiplied", "needs", "plain", "shares", "source", "version", "zone",
     )  # fmt: skip
 
     def __init__(self, source: RuleSet, zone: tzinfo) -> None:
@@ -133,7 +134,9 @@ class CompiledSet:
         self.source = source
         self.version = source.version
         self.zone = zone
-        self.needs = _needs(rules)
+        about_orders = [rule for rule in rules if not rule.kind.act]
+        self.about_orders = frozenset(rule.code for rule in about_orders)
+        self.needs = _needs(about_orders)
         self.capped: tuple[tuple[str, Caps], ...] = tuple((rule.code, rule.caps) for rule in rules if rule.caps.counted)
         # Whether the instant has to be brought into the zone at all, which costs as much as a rule.
         self.clock = bool(self.capped) or not self.needs.isdisjoint({"times", "birthday"})

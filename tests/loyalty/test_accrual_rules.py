@@ -356,7 +356,15 @@ class TestCaps:
 
 
 class TestWhatItCosts:
-    @pytest.mark.parametrize("rules", [(), (SPEND | {"config": {"per": "2", "points": 3}},)], ids=["built in", "plain"])
+    @pytest.mark.parametrize(
+        "rules",
+        [
+            (),
+            (SPEND | {"config": {"per": "2", "points": 3}},),
+            (SPEND, rule("birthday", {"points": 50}, caps={"per_member": 500}), rule("profile", {"points": 5})),
+        ],
+        ids=["built in", "plain", "with rules about acts"],
+    )
     def test_rules_that_look_at_the_amount_alone_read_nothing_else(
         self,
         shop: Channel,
