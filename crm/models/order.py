@@ -1,5 +1,6 @@
 """Trades and their life."""
 
+import pgtrigger
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -96,6 +97,8 @@ class Order(models.Model):
             models.Index(fields=["member", "-placed_at"], name="crm_order_member"),
             models.Index(fields=["-placed_at"], name="crm_order_placed"),
         ]
+        # The upper floors name orders by their ids, without foreign keys.
+        triggers = [pgtrigger.Protect(name="order_never_deleted", operation=pgtrigger.Delete, level=pgtrigger.Statement)]
 
     def __str__(self) -> str:
         return self.external_no
