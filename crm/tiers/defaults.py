@@ -1,6 +1,8 @@
 """The rungs that a new shop begins with, until its owner makes others."""
 
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from crm.models import Tier
 
@@ -21,3 +23,31 @@ def make_usual_tiers() -> list[Tier]:
             for rank, (code, name, percent) in enumerate(USUAL_TIERS)
         )
     return list(Tier.objects.order_by("rank"))
+
+
+class Rung(NamedTuple):
+    """A tier that somebody counts on."""
+
+    code: str
+    name: str
+    discount_percent: Decimal
+
+
+def add_missing_tiers(ladder: Sequence[Rung]) -> list[Tier]:
+    """Make the tiers of a ladder, lowest first, that the shop has not; return those that were made.
+
+    Only a shop without any tier gets the ladder's lowest rung. The others go to the top, one above the other: the ranks
+    of tiers that are there stand in published rules.
+    """
+    known = {tier.code: tier for tier in Tier.objects.order_by("rank")}
+    names = {tier.name for tier in known.values()}
+    made = []
+    for number, rung in enumerate(ladder):
+        if rung.code in known or (number == 0 and known):
+            continue
+        rank = max((tier.rank for tier in known.values()), default=-1) + 1
+        name = rung.name if rung.name not in names else f"{rung.name} {rung.code}"
+        tier = Tier.objects.create(code=rung.code, name=name, rank=rank, discount_percent=rung.discount_percent)
+        known[rung.code] = tier
+        made.append(tier)
+    return made
