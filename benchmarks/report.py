@@ -23,6 +23,8 @@ SMALL = {
     "audit": (10_000, 100_000),
     "statement": (1,),
     "import_orders": (10_000,),
+    "evaluate": (1,),
+    "backtest": (20_000,),
 }
 FULL = {
     "burn": (100_000,),
@@ -32,6 +34,8 @@ FULL = {
     "audit": (100_000, 1_000_000),
     "statement": (1,),
     "import_orders": (20_000,),
+    "evaluate": (1,),
+    "backtest": (100_000,),
 }
 
 

@@ -24,8 +24,9 @@ def evaluate(
     run.multiply(compiled.factors)
     run.give_by_piece()
     run.give(compiled.gifts)
-    award = run.award()
-    return complete(compiled, award, order, member, usage) if compiled.completing else award
+    if compiled.completing:
+        run.complete()
+    return run.award()
 
 
 def complete(
@@ -41,8 +42,6 @@ def complete(
         return award
     run = OrderRun(compiled, order, member, usage)
     run.go_on_from(award)
-    run.multiply(compiled.completion_factors)
-    run.give(compiled.completion_gifts)
     return run.award()
 
 

@@ -57,21 +57,32 @@ class OrderRun(Run):
         self.multiplied = 0
 
     def go_on_from(self, award: Award) -> None:
-        """Take an award over, to be gone on with. Raises ``ValueError`` when it is of other lines."""
+        """Take an award over and complete it. Raises ``ValueError`` when it is of other lines."""
         if award.line_keys != self.keys:
             raise ValueError("the award was made for other lines than the order has")
         self.count_shares()
-        completing, multiplied = self.compiled.completing, self.compiled.multiplied
+        completing = self.compiled.completing
         self.award_lines = list(award.lines)
         self.misses = [miss for miss in award.misses if miss.rule not in completing]
         self.points = award.points
-        earned = [line for line in award.lines if line.rule in multiplied]
-        self.multiplied = sum(line.points for line in earned)
-        if len(self.lines) == 1:
-            self.values = [self.multiplied]
-        else:
-            self.values = [sum(parts) for parts in zip(*(line.by_line for line in earned), strict=True)] or self.values
-        self.frozen = tuple(self.values)
+        self.complete()
+
+    def complete(self) -> None:
+        """Ask the rules that are decided when the order completes. They start from points and know no amounts, so that
+        an award that was kept since the payment is completed like one that was just made."""
+        compiled = self.compiled
+        if compiled.completion_factors:
+            earned = [line for line in self.award_lines if line.rule in compiled.multiplied]
+            self.multiplied = sum(line.points for line in earned)
+            if len(self.lines) > 1:
+                parts = zip(*(line.by_line for line in earned), strict=True)
+                self.values = [sum(part) for part in parts] or [0] * len(self.lines)
+            else:
+                self.values = [self.multiplied]
+            self.frozen = tuple(self.values)
+            self.effects = []
+            self.multiply(compiled.completion_factors)
+        self.give(compiled.completion_gifts)
 
     def count_shares(self) -> None:
         """Let each line count as much as the first product rule that sees it says. Of a line that counts nothing, no

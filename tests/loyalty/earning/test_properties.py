@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from loyalty.earning.award import as_trace, award_from_trace
@@ -100,9 +100,10 @@ def publishable(found: list[tuple[Kind, Conditions, Caps, str]]) -> RuleSet:
     return RuleSet(1, tuple(rules))
 
 
-rulesets = st.lists(st.tuples(kinds, conditions, caps, st.sampled_from(["", "", "one", "two"])), max_size=9).map(
-    publishable
-)
+groups = st.sampled_from(["", "", "one", "two"])
+some_base = st.lists(st.tuples(rates.map(kind(Spend)), conditions, caps, groups), min_size=1, max_size=3)
+some_more = st.lists(st.tuples(kinds, conditions, caps, groups), max_size=7)
+rulesets = st.builds(lambda base, more: publishable(base + more), some_base, some_more)
 lines = st.builds(
     LineFacts,
     policy=st.sampled_from(POLICIES),
@@ -133,6 +134,7 @@ members = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(rulesets, orders, members)
 def test_the_points_of_the_lines_sum_to_the_award(ruleset: RuleSet, order: OrderFacts, member: MemberFacts) -> None:
     award = evaluate(compile_set(ruleset, SHANGHAI), order, member)
@@ -143,6 +145,7 @@ def test_the_points_of_the_lines_sum_to_the_award(ruleset: RuleSet, order: Order
         assert all(sum(line.by_line) == line.points for line in award.lines)
 
 
+@settings(deadline=None)
 @given(rulesets, orders, members, st.data())
 def test_a_larger_amount_never_earns_less(
     ruleset: RuleSet, order: OrderFacts, member: MemberFacts, data: st.DataObject
@@ -161,6 +164,7 @@ def test_a_larger_amount_never_earns_less(
     assert after.points >= before.points
 
 
+@settings(deadline=None)
 @given(rulesets, orders, members, st.integers(1, 4))
 def test_no_cap_is_ever_exceeded(ruleset: RuleSet, order: OrderFacts, member: MemberFacts, times: int) -> None:
     compiled = compile_set(ruleset, SHANGHAI)
@@ -182,6 +186,7 @@ def test_no_cap_is_ever_exceeded(ruleset: RuleSet, order: OrderFacts, member: Me
             assert key.rule != rule.code or key.scope != "budget" or points == sum(of_an_order)
 
 
+@settings(deadline=None)
 @given(rulesets, orders, members, st.data())
 def test_refunding_everything_in_any_pieces_leaves_nothing_and_no_piece_gives_points_back(
     ruleset: RuleSet, order: OrderFacts, member: MemberFacts, data: st.DataObject
@@ -201,6 +206,7 @@ def test_refunding_everything_in_any_pieces_leaves_nothing_and_no_piece_gives_po
     assert kept[-1] == 0
 
 
+@settings(deadline=None)
 @given(orders, st.integers(0, 200_000))
 def test_refunds_that_name_no_line_are_spread_without_a_fen_lost(order: OrderFacts, refunded: int) -> None:
     spread = spread_refunds([LineMoney(line.key, line.paid) for line in order.lines], refunded)
@@ -209,6 +215,7 @@ def test_refunds_that_name_no_line_are_spread_without_a_fen_lost(order: OrderFac
     assert all(0 <= line.refunded <= line.paid for line in spread)
 
 
+@settings(deadline=None)
 @given(rulesets, orders, members)
 def test_an_award_comes_back_from_its_trace(ruleset: RuleSet, order: OrderFacts, member: MemberFacts) -> None:
     award = evaluate(compile_set(ruleset, SHANGHAI), order, member)
@@ -216,6 +223,7 @@ def test_an_award_comes_back_from_its_trace(ruleset: RuleSet, order: OrderFacts,
     assert award_from_trace(as_trace(award)) == award._replace(misses=())
 
 
+@settings(deadline=None)
 @given(rulesets, orders, members)
 def test_an_order_completed_later_ends_with_the_same_award(
     ruleset: RuleSet, order: OrderFacts, member: MemberFacts
@@ -229,11 +237,13 @@ def test_an_order_completed_later_ends_with_the_same_award(
     assert later.lines == evaluate(compiled, done, member, Usage()).lines
 
 
+@settings(deadline=None)
 @given(rulesets)
 def test_a_set_comes_back_from_json(ruleset: RuleSet) -> None:
     assert RuleSet.from_json(ruleset.as_json()) == ruleset
 
 
+@settings(deadline=None)
 @given(rulesets, orders, members)
 def test_the_same_facts_give_the_same_award(ruleset: RuleSet, order: OrderFacts, member: MemberFacts) -> None:
     compiled = compile_set(ruleset, SHANGHAI)
