@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from config.embedded import locations
 
+WHOLE_PERCENT = 100
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", "testserver"}
 
 
@@ -25,6 +26,17 @@ def check_deployment(app_configs: Sequence[Any] | None, **options: Any) -> list[
                 _("DEBUG is on while HTTPS is set: error pages show the settings and the source to everybody."),
                 hint=_("Unset DEBUG."),
                 id="config.W001",
+            )
+        )
+    if not 0 < settings.EARNING_WARNING_PERCENT <= WHOLE_PERCENT:
+        found.append(
+            checks.Warning(
+                _("EARNING_WARNING_PERCENT is %(percent)s, so the page for publishing warns of all rules, or of none.")
+                % {"percent": settings.EARNING_WARNING_PERCENT},
+                hint=_(
+                    "Set EARNING_WARNING_PERCENT to a share of the price in percent, over 0 and up to 100, such as 10."
+                ),
+                id="config.W007",
             )
         )
     if settings.DATABASE_URL:

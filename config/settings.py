@@ -5,6 +5,7 @@ With an empty environment the system runs on the embedded PostgreSQL and Valkey 
 checks in ``config/checks.py`` say what a deployment still lacks and how to mend it.
 """
 
+from decimal import Decimal
 from pathlib import Path
 
 from celery.schedules import crontab
@@ -118,6 +119,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 50},
     },
+    "resume stalled backtests": {
+        "task": "loyalty.tasks.resume_stalled_backtests",
+        "schedule": 60.0,
+        "options": {"expires": 50},
+    },
     # In the programme's time zone, which is Celery's; a few minutes after midnight the clocks of all machines agree.
     "night work": {"task": "loyalty.tasks.run_nightly", "schedule": crontab(hour=0, minute=10)},
 }
@@ -195,6 +201,7 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {
     "request_login_code": "20/m/ip,3/m/key",  # "key" is the address asked for.
     "redeem_coupon": "10/m/user,100/d/user",
+    "campaign_code": "20/m/ip,5/m/user,50/d/user",
 }
 # How many proxies of ours stand in front, so that X-Forwarded-For is read up to the first one that is not ours.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
@@ -249,6 +256,9 @@ UNFOLD = ADMIN_THEME
 SHOP_NAME = env.str("SHOP_NAME", "积分掌柜")
 # Shown to a buyer whom the shop's data does not know yet: how to reach the seller.
 SHOP_CONTACT = env.str("SHOP_CONTACT", "")
+
+# Before rules are published that can pay more than this share of a price, the page warns.
+EARNING_WARNING_PERCENT = env.decimal("EARNING_WARNING_PERCENT", Decimal(10))
 
 SITE_LABEL = _("Pointkeeper")
 

@@ -46,6 +46,7 @@ class RuleSet(models.Model):
     class Meta:
         verbose_name = _("set of earning rules")
         verbose_name_plural = _("sets of earning rules")
+        permissions = [("publish_ruleset", _("Can publish earning rules and go back to earlier ones"))]
         ordering = [models.F("version").desc(nulls_first=True), "-id"]
         constraints = [
             models.CheckConstraint(

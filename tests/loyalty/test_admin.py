@@ -1,7 +1,6 @@
-"""The points floor in the admin: a journal to read, an adjustment by hand, and rules that are published."""
+"""The points floor in the admin: a journal to read, and an adjustment by hand."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,8 +10,7 @@ from django.urls import reverse
 from crm.models import Member, StaffAction, User
 from loyalty import api as loyalty
 from loyalty.admin.adjust import Adjustment
-from loyalty.models import Entry, RuleSet
-from loyalty.rulebook import publish_rate
+from loyalty.models import Entry
 from tests.cast import GivePoints
 from tests.staff import Grant
 
@@ -173,42 +171,3 @@ class TestAdjust:
         assert link in client.get(page).content.decode()
         client.force_login(grant("crm.view_member", "loyalty.view_account"))
         assert link not in client.get(page).content.decode()
-
-
-class TestRules:
-    FORM = {
-        "per": "10", "points": "3", "effective_from_0": "2026-04-01", "effective_from_1": "00:00",
-        "reason": "Spring",
-    }  # fmt: skip
-
-    @pytest.fixture
-    def owner(self, grant: Grant, client: Client) -> User:
-        user = grant("loyalty.view_ruleset", "loyalty.add_ruleset")
-        client.force_login(user)
-        return user
-
-    def test_adding_publishes_the_next_version(self, owner: User, client: Client) -> None:
-        for version in (1, 2):
-            client.post(reverse("admin:loyalty_ruleset_add"), self.FORM)
-            rules = RuleSet.objects.latest("version")
-            assert (rules.version, rules.published_by) == (version, owner)
-            assert rules.rules.get().config == {"per": "10", "points": 3}
-        assert rules.effective_from is not None
-        assert rules.effective_from.isoformat() == "2026-03-31T16:00:00+00:00"
-        assert StaffAction.objects.filter(action="rule.publish", actor=owner, reason="Spring").count() == 2
-
-    @pytest.mark.parametrize(("field", "value"), [("per", "0"), ("per", "-1"), ("points", "-1"), ("reason", "")])
-    def test_a_rule_that_makes_no_sense_is_refused(self, field: str, value: str, owner: User, client: Client) -> None:
-        response = client.post(reverse("admin:loyalty_ruleset_add"), self.FORM | {field: value})
-        assert field in response.context["adminform"].form.errors
-        assert not RuleSet.objects.exists()
-
-    def test_a_published_rule_is_never_changed_or_deleted(self, admin_client: Client, at: datetime) -> None:
-        rule = publish_rate(Decimal(1), 1, effective_from=at, at=at, actor_id=None, reason="Opening")
-        assert admin_client.get(reverse("admin:loyalty_ruleset_change", args=[rule.pk])).status_code == 200
-        assert admin_client.post(reverse("admin:loyalty_ruleset_change", args=[rule.pk]), self.FORM).status_code == 403
-        assert admin_client.post(reverse("admin:loyalty_ruleset_delete", args=[rule.pk])).status_code == 403
-
-    def test_publishing_needs_the_permission(self, client: Client, grant: Grant) -> None:
-        client.force_login(grant("loyalty.view_ruleset"))
-        assert client.post(reverse("admin:loyalty_ruleset_add"), self.FORM).status_code == 403
