@@ -7,7 +7,7 @@ from typing import Any
 
 from crm.api import BuyerDetails, LineDetails, OrderChange, OrderDetails
 from loyalty.earning.allocate import allocate
-from loyalty.earning.facts import LineFacts, MemberFacts, OrderFacts
+from loyalty.earning.facts import NORMAL, LineFacts, MemberFacts, OrderFacts
 from loyalty.earning.money import fen
 
 # What the ground floor calls the facts that a set looks at; of the others it need not tell.
@@ -15,6 +15,9 @@ _FETCHED = {
     "lines": "lines", "products": "products", "tier": "tier", "tags": "tags", "birthday": "birthday",
     "profile": "birthday", "earlier_orders": "earlier_orders", "payment_kind": "payment_kind",
 }  # fmt: skip
+
+# Policy, category and points a piece of goods about which the seller has said nothing.
+_PLAIN = (NORMAL, "", 0)
 
 
 def to_fetch(needs: Iterable[str]) -> frozenset[str]:
@@ -49,6 +52,28 @@ def _lines(lines: Collection[LineDetails], paid: int) -> tuple[LineFacts, ...]:
         )
         for line, share in zip(lines, shares, strict=True)
     )  # fmt: skip
+
+
+def goods_as_trace(order: OrderFacts) -> dict[str, Any]:
+    """What an entry keeps of the goods: policy, category and points a piece of each line that is not plain."""
+    return {
+        line.key: [line.policy, line.category, line.bonus_points]
+        for line in order.lines
+        if (line.policy, line.category, line.bonus_points) != _PLAIN
+    }
+
+
+def with_goods_of_then(order: OrderFacts, kept: Mapping[str, Any], known: Collection[str]) -> OrderFacts:
+    """The order with its goods as ``goods_as_trace`` wrote them down. Lines that were not ``known`` by their keys then
+    are taken as they are now."""
+    if not order.lines:
+        return order
+    return order._replace(lines=tuple(_as_then(line, kept) if line.key in known else line for line in order.lines))
+
+
+def _as_then(line: LineFacts, kept: Mapping[str, Any]) -> LineFacts:
+    policy, category, bonus_points = kept.get(line.key, _PLAIN)
+    return line._replace(policy=policy, category=category, bonus_points=bonus_points)
 
 
 def mark_of(change: OrderChange, order: OrderFacts, *, completing: bool) -> str:

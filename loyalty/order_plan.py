@@ -39,13 +39,15 @@ class Due:
 @dataclass(frozen=True, slots=True)
 class Frozen:
     """The award that the journal holds for an order: the set's version, the award as its trace has it, what had been
-    paid then, and, where the set looks at more than that, a ``mark`` of the order and the ``buyer`` of that day."""
+    paid then, and, where the set looks at more than that, a ``mark`` of the order, and the ``buyer`` and the ``goods``
+    as they were that day."""
 
     version: int
     award: Any
     paid: Decimal
     mark: str = ""
-    buyer: dict[str, Any] | None = None
+    buyer: dict[str, Any] = field(default_factory=dict)
+    goods: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,4 +303,7 @@ def _frozen(text: str | None) -> Frozen | None:
     if text is None:
         return None
     trace = json.loads(text)
-    return Frozen(trace["set"], trace["award"], Decimal(trace["paid"]), trace.get("mark", ""), trace.get("buyer"))
+    return Frozen(
+        trace["set"], trace["award"], Decimal(trace["paid"]), trace.get("mark", ""), trace.get("buyer", {}),
+        trace.get("goods", {}),
+    )  # fmt: skip

@@ -2,9 +2,9 @@
 
 The first award of an order is frozen: the journal keeps it, line by line, and what happens to the order later is worked
 out from it, whatever has become of the rules, the goods and the buyer since. Only when the order itself is another one
-than it was (its amount was corrected, its lines came in), it is evaluated again: under the same set
-of rules, for the buyer as he was known then, and with what the order itself had taken of a cap given back first. Rules
-that wait for the order's completion add to the award when that comes.
+than it was (its amount was corrected, its lines came in), it is evaluated again: under the same set of rules, for the
+buyer and the goods as they were then, and with what the order itself had taken of a cap given back first. Rules that
+wait for the order's completion add to the award when that comes.
 
 Facts that a set does not look at are not fetched. Sets that look at the amount alone cost nothing but the evaluation.
 """
@@ -27,9 +27,11 @@ from loyalty.known_facts import (
     buyer_as_trace,
     buyer_from_trace,
     completes,
+    goods_as_trace,
     mark_of,
     order_as_facts,
     to_fetch,
+    with_goods_of_then,
 )
 from loyalty.order_plan import NOTHING_POSTED, Due, Frozen, PostedOrder, earns, paid_instant
 from loyalty.rule_usage import counted_anew, day_of, load_usage, lock_members, write_usage
@@ -105,8 +107,9 @@ class _Case:
         if self.frozen is None:
             self.buyer = buyer_as_facts(details.buyer if details else None, member_id)
             return
-        self.buyer = buyer_from_trace(self.frozen.buyer or {}, member_id)
+        self.buyer = buyer_from_trace(self.frozen.buyer, member_id)
         self.award = award_from_trace(self.frozen.award)
+        self.order = with_goods_of_then(self.order, self.frozen.goods, self.award.line_keys)
 
     @property
     def settled(self) -> bool:
@@ -134,6 +137,8 @@ class _Case:
         trace = _told(self.award) | {"mark": self.mark}
         if buyer := buyer_as_trace(self.buyer, self.rules.needs):
             trace["buyer"] = buyer
+        if goods := goods_as_trace(self.order):
+            trace["goods"] = goods
         return Due(self.rules.version, self.award.points, net, trace, changed=not self.settled)
 
 

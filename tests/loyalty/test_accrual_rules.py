@@ -117,6 +117,10 @@ class TestWhatWasPromisedHolds:
 
         assert points(xiaolu, at) == (64, 0)  # 60 + 20, less a fifth of each.
 
+        record(shop, [done(order, at, paid=Decimal(200), updated_at=at + DAY)], at=at + DAY)
+
+        assert points(xiaolu, at) == (144, 0)  # 120 + 40, less a tenth.
+
     def test_a_tier_that_is_lost_later_changes_nothing(
         self, shop: Channel, xiaolu: Member, tea: OrderRecord, at: datetime
     ) -> None:
@@ -236,6 +240,28 @@ class TestWhatComesLater:
         record(shop, [done(replace(tea, shipped_at=at), at + 2 * DAY)], at=at + 2 * DAY)
 
         assert points(xiaolu, at) == (105, 0)
+
+
+def test_the_table_of_the_ledger_s_page(
+    shop: Channel, xiaolu: Member, tea: OrderRecord, goods: dict[str, Product], at: datetime
+) -> None:
+    publish_rules(SPEND, POLICY, rule("early_confirmation", {"days": 3, "points": 5}), since=at - DAY)
+    order = replace(
+        tea, status=OrderStatus.SHIPPED, shipped_at=at, paid=Decimal(180),
+        lines=(line("tea", "50"), line("sale", "30"), line("zero", "100")),
+    )  # fmt: skip
+    have = []
+
+    record(shop, [order], at=at)
+    have.append(points(xiaolu, at))
+    Product.objects.filter(code="P-tea").update(policy=ProductPolicy.ZERO)
+    record(shop, [done(order, at + 2 * DAY)], at=at + 2 * DAY)
+    have.append(points(xiaolu, at))
+    for key, amount in (("zero", "100"), ("sale", "30")):
+        line_came_back("35153131", key, amount, at)
+        have.append(points(xiaolu, at))
+
+    assert have == [(0, 65), (70, 0), (70, 0), (53, 0)]
 
 
 class TestCaps:
