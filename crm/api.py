@@ -6,6 +6,7 @@ from crm.events import OrderChange, OrderChanges, ReturnsChange, on_orders_chang
 from crm.imports.cells import guarded
 from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_facts, order_facts
 from crm.order_stream import count_paid_orders, first_and_last_paid, ids_of_orders_since, paid_orders
+from crm.own_profile import OwnProfile, complete_profile, members_born_on, own_profile, whole_phone
 from crm.stafflog import log_action
 from crm.tiers.defaults import Rung, add_missing_tiers, make_usual_tiers
 from crm.tiers.granting import GrantRefused, grant_tier
@@ -22,6 +23,7 @@ __all__ = [
     "OrderChanges",
     "OrderDetails",
     "OrderStatus",
+    "OwnProfile",
     "PaymentKind",
     "Platform",
     "ProductPolicy",
@@ -31,6 +33,7 @@ __all__ = [
     "add_missing_tiers",
     "buyer_of",
     "claim_member",
+    "complete_profile",
     "count_paid_orders",
     "find_claim",
     "first_and_last_paid",
@@ -40,8 +43,11 @@ __all__ = [
     "log_action",
     "make_usual_tiers",
     "member_facts",
+    "members_born_on",
     "on_orders_changed",
     "order_facts",
+    "own_profile",
     "paid_orders",
     "tier_at",
+    "whole_phone",
 ]

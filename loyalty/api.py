@@ -6,6 +6,7 @@ from loyalty.checkin import CheckInBoard, NoSignInRule, SignedIn, check_in, chec
 from loyalty.choices import EntryKind
 from loyalty.explain import explain, headline
 from loyalty.figures import MonthFlow, PointsTotals, monthly_flow, points_totals
+from loyalty.gifts import LONGEST_CODE, NoGift, fixed_gift, profile_rewarded, redeem_code, reward_profile
 from loyalty.journal import expire_due, post
 from loyalty.movements import adjust, burn, capture, hold, open_balance, release, undo
 from loyalty.nightly import NightBusy, run_nightly
@@ -26,6 +27,7 @@ from loyalty.statement import AccountSummary, StatementLine, history, summary
 from loyalty.validity import programme_zone, validity_end
 
 __all__ = [
+    "LONGEST_CODE",
     "AccountSummary",
     "CheckInBoard",
     "EntryKind",
@@ -36,6 +38,7 @@ __all__ = [
     "LimitReached",
     "MonthFlow",
     "NightBusy",
+    "NoGift",
     "NoSignInRule",
     "NothingOpen",
     "Outcome",
@@ -53,6 +56,7 @@ __all__ = [
     "checkin_board",
     "expire_due",
     "explain",
+    "fixed_gift",
     "headline",
     "history",
     "hold",
@@ -60,10 +64,13 @@ __all__ = [
     "open_balance",
     "points_totals",
     "post",
+    "profile_rewarded",
     "programme_zone",
     "published_sets",
+    "redeem_code",
     "release",
     "revive_until",
+    "reward_profile",
     "rewarded_acts",
     "run_nightly",
     "summary",

@@ -16,6 +16,7 @@ from django.db import DatabaseError, connection, transaction
 
 from loyalty.choices import EntryKind, ExistingPoints
 from loyalty.close import close_due_days
+from loyalty.gifts import give_birthday_gifts
 from loyalty.journal import lock_accounts, post
 from loyalty.models import PolicyApplication, ValidityPolicy
 from loyalty.policies import published_policies
@@ -25,6 +26,7 @@ from loyalty.validity import Policy, policy_at, programme_zone, revive_until
 _LOCK = 0x70_6B_6E_69  # "pkni", among the advisory locks of the database.
 ACCOUNTS_PER_CHUNK = 10_000
 HOLDS_PER_CHUNK = 5_000
+GIFTS_PER_CHUNK = 500
 
 
 class NightBusy(Exception):
@@ -68,8 +70,9 @@ def run_nightly(
 ) -> list[Step]:
     """Do everything that was due by ``due``, recording it at ``at``, and return what each step did.
 
-    Points become available, holds lapse, a changed policy reaches the points that members had before, lots expire, days
-    are closed. ``progress`` hears of every chunk after it was committed. Raises NightBusy when another worker is at it.
+    Points become available, holds lapse, a changed policy reaches the points that members had before, lots expire,
+    birthdays bring their gifts, days are closed. ``progress`` hears of every chunk after it was committed. Raises
+    NightBusy when another worker is at it.
     """
     zone = str(programme_zone())
 
@@ -78,6 +81,9 @@ def run_nightly(
 
     def expire(after: int) -> _Chunk:
         return _call("loyalty_expire", due, at, after, accounts_per_chunk)
+
+    def birthdays(after: int) -> _Chunk:
+        return give_birthday_gifts(due, at, after, min(accounts_per_chunk, GIFTS_PER_CHUNK))
 
     policies = published_policies()
 
@@ -90,6 +96,7 @@ def run_nightly(
             _run("lapse", lapse, progress),
             _carry_through(due, at, progress, accounts_per_chunk),
             _run("expire", expire, progress),
+            _run("birthdays", birthdays, progress),
         ]
         started = time.monotonic()
         days = close_due_days(due)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from redemption.views import checkin, coupons, points
+from redemption.views import campaign, checkin, coupons, points, profile
 
 app_name = "redemption"
 
@@ -12,6 +12,8 @@ urlpatterns = [
     path("claim/", points.claim, name="claim"),
     path("sign-in/", checkin.calendar, name="checkin"),
     path("sign-in/today/", checkin.check_in, name="check_in"),
+    path("profile/", profile.profile, name="profile"),
+    path("code/", campaign.campaign, name="campaign"),
     path("coupons/", coupons.store, name="store"),
     path("coupons/mine/", coupons.mine, name="coupons"),
     path("coupons/mine/<int:pk>/", coupons.coupon, name="coupon"),

@@ -16,6 +16,7 @@ from loyalty import api as loyalty
 from redemption.offers import current_offers, shelf, worth_rounded_down
 from redemption.views.buyers import before_id, for_buyers
 from redemption.wallet import ready_coupons
+from redemption.ways import ways_to_earn
 
 LATEST = 5  # Lines of history on the points page.
 PAGE = 20
@@ -45,6 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
             return render(request, "redemption/staff.html")
         return render(request, "redemption/no_member.html", {"claim": find_claim(request.user.pk)})
 
+    sets = loyalty.published_sets()
     summary = loyalty.summary(buyer.member_id, at)
     offers = current_offers(at)
     ready = list(ready_coupons(buyer.member_id, at)[: SHOWN_COUPONS + 1])
@@ -56,7 +58,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "worth": worth_rounded_down(summary.spendable, offers),
         "offers": shelf(offers, summary.spendable - summary.debt)[:SHOWN_OFFERS],
         "more_offers": len(offers) > SHOWN_OFFERS,
-        "board": loyalty.checkin_board(buyer.member_id, at, loyalty.published_sets()),
+        "board": loyalty.checkin_board(buyer.member_id, at, sets),
+        "ways": ways_to_earn(buyer.member_id, sets, at),
         "coupons": ready[:SHOWN_COUPONS],
         "more_coupons": len(ready) > SHOWN_COUPONS,
         "lines": _shown(loyalty.history(buyer.member_id, limit=LATEST)),

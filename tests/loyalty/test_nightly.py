@@ -259,7 +259,13 @@ class TestTheNight:
         steps = night(self.DUE)
 
         figures = {name: (step.accounts, step.lots, step.points) for name, step in steps.items() if name != "close"}
-        assert figures == {"mature": (5, 5, 150), "lapse": (5, 5, 50), "policy": (0, 0, 0), "expire": (5, 5, 250)}
+        assert figures == {
+            "mature": (5, 5, 150),
+            "lapse": (5, 5, 50),
+            "policy": (0, 0, 0),
+            "expire": (5, 5, 250),
+            "birthdays": (0, 0, 0),
+        }
         assert steps["close"].lots > 0
         assert {balance(member) for member in members} == {130}
 
@@ -356,7 +362,7 @@ class TestCommand:
     def test_it_prints_one_object_a_step(self) -> None:
         lines = self.run()
 
-        assert list(lines) == ["mature", "lapse", "policy", "expire", "close"]
+        assert list(lines) == ["mature", "lapse", "policy", "expire", "birthdays", "close"]
         assert lines["expire"].keys() == {"step", "accounts", "lots", "points", "seconds"}
         assert (lines["expire"]["accounts"], lines["expire"]["points"]) == (1, 50)
 

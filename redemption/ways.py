@@ -1,0 +1,39 @@
+"""Ways to earn points besides buying, as far as the rules in force reward them and the member has them left."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from loyalty import api as loyalty
+
+
+class Way(StrEnum):
+    """A way to earn; its value is what the rules call the act."""
+
+    PROFILE = "profile"
+    CAMPAIGN = "campaign"
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What a member may do. One query, and one more where the profile is rewarded."""
+
+    profile: bool = False
+    campaign: bool = False
+
+    def __bool__(self) -> bool:
+        return self.profile or self.campaign
+
+
+def ways_to_earn(member_id: int, sets: loyalty.PublishedSets, at: datetime) -> Ways:
+    """Return what the rules in force reward."""
+    acts = loyalty.rewarded_acts(sets, at)
+    return Ways(
+        profile=Way.PROFILE in acts and not loyalty.profile_rewarded(member_id),
+        campaign=Way.CAMPAIGN in acts,
+    )
+
+
+def is_open(way: Way, at: datetime) -> bool:
+    """Say whether a way is rewarded now."""
+    return way in loyalty.rewarded_acts(loyalty.published_sets(), at)
