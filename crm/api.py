@@ -4,8 +4,9 @@ from crm.choices import OrderStatus, PaymentKind, Platform, ProductPolicy, Refun
 from crm.claims import Buyer, Claim, ClaimState, buyer_of, claim_member, find_claim
 from crm.events import OrderChange, OrderChanges, ReturnsChange, on_orders_changed
 from crm.imports.cells import guarded
+from crm.imports.locks import job_lock, locked_jobs
 from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_facts, order_facts
-from crm.order_stream import count_paid_orders, first_and_last_paid, ids_of_orders_since, paid_orders
+from crm.order_stream import PaidOrder, count_paid_orders, first_and_last_paid, ids_of_orders_since, paid_orders
 from crm.own_profile import OwnProfile, complete_profile, members_born_on, own_profile, whole_phone
 from crm.stafflog import log_action
 from crm.tiers.defaults import Rung, add_missing_tiers, make_usual_tiers
@@ -24,6 +25,7 @@ __all__ = [
     "OrderDetails",
     "OrderStatus",
     "OwnProfile",
+    "PaidOrder",
     "PaymentKind",
     "Platform",
     "ProductPolicy",
@@ -40,6 +42,8 @@ __all__ = [
     "grant_tier",
     "guarded",
     "ids_of_orders_since",
+    "job_lock",
+    "locked_jobs",
     "log_action",
     "make_usual_tiers",
     "member_facts",

@@ -7,6 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from loyalty import nightly
+from loyalty.backtest import jobs
 
 logger = logging.getLogger(__name__)
 
@@ -33,3 +34,15 @@ def apply_policy() -> None:
         logger.info("another worker does the night's work, which carries the changed policy through")
         return
     logger.info("policy: %s", json.dumps(step.as_json()))
+
+
+@shared_task
+def run_backtest(job_id: int) -> None:
+    """Try rules on past orders, as somebody of the staff has asked for."""
+    jobs.run(job_id, clock=timezone.now)
+
+
+@shared_task
+def resume_stalled_backtests() -> None:
+    """Send again every backtest whose worker died or whose message was lost. The scheduler calls this every minute."""
+    jobs.take_up_stalled(at=timezone.now())

@@ -6,6 +6,7 @@ import.
 """
 
 from loyalty.models.account import Account
+from loyalty.models.backtest import BacktestJob
 from loyalty.models.checkin import CheckIn
 from loyalty.models.close import DayClose, EntrySeal, LiabilityRate
 from loyalty.models.entry import Entry
@@ -16,6 +17,7 @@ from loyalty.models.rule import EarnRule, RuleSet, RuleUsage
 
 __all__ = [
     "Account",
+    "BacktestJob",
     "CheckIn",
     "DayClose",
     "EarnRule",
