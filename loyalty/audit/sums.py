@@ -188,7 +188,8 @@ def check_lots(scope: Scope, findings: Findings) -> None:
     """Each lot lacks exactly what was drawn from it, and each hold what its entries spent and gave back."""
     if scope.whole:
         query = _LOTS.format(lots="l.id BETWEEN %(low)s AND %(high)s", drawn="u.lot_id BETWEEN %(low)s AND %(high)s")
-        for start, end in windows(*fetch(_LOT_IDS)[0], IDS_PER_WINDOW):
+        low, high = fetch(_LOT_IDS)[0]
+        for start, end in windows(low, high, IDS_PER_WINDOW):
             find(findings, query, {"low": start, "high": end})
     else:
         lots = scope.accounts("l.account_id")
