@@ -109,6 +109,11 @@ def cents_half_up(value: Decimal) -> Decimal:
     return value.quantize(CENT, rounding=ROUND_HALF_UP)
 
 
+def ten_thousandths_half_up(value: Decimal) -> Decimal:
+    """Round to the ten-thousandth, half of one away from zero."""
+    return value.quantize(TEN_THOUSANDTH, rounding=ROUND_HALF_UP)
+
+
 def _number(text: str, decimal_mark: str) -> Decimal:
     """Read a number with or without sign, currency and thousands marks. Raises ``ValueError`` when it is none."""
     if len(text) > MAX_NUMBER_LENGTH:
@@ -165,7 +170,7 @@ def read_refund(cell: str, decimal_mark: str = ".") -> Decimal:
 def read_price(cell: str, decimal_mark: str = ".", *, signed: bool = False) -> Decimal | None:
     """Read a price of one piece, to a ten-thousandth; ``None`` when the cell is empty. Raises as ``read_money``."""
     value = _amount(cell, decimal_mark, signed=signed)
-    return None if value is None else value.quantize(TEN_THOUSANDTH, rounding=ROUND_HALF_UP)
+    return None if value is None else ten_thousandths_half_up(value)
 
 
 @lru_cache(maxsize=1 << 12)

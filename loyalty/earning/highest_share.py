@@ -28,6 +28,10 @@ YEARS = frozenset(range(2025, 2045))
 ORDINARY_DAY = date(2028, 3, 22)
 
 
+def _two_places_half_up(value: Decimal) -> Decimal:
+    return value.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
 class HighestShare(NamedTuple):
     """``points`` for an order of ``price`` fen: ``share`` of the price, under these ``rules``, for this order."""
 
@@ -41,8 +45,7 @@ class HighestShare(NamedTuple):
     @property
     def percent(self) -> Decimal:
         """The share in percent, to two places."""
-        exact = Decimal(self.share.numerator * 100) / Decimal(self.share.denominator)
-        return exact.quantize(Decimal("0.01"), ROUND_HALF_UP)
+        return _two_places_half_up(Decimal(self.share.numerator * 100) / Decimal(self.share.denominator))
 
 
 def highest_share(ruleset: RuleSet, point_value: Decimal, zone: tzinfo = UTC) -> HighestShare:
