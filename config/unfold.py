@@ -55,6 +55,13 @@ NAVIGATION = [
         _list(_("Daily closes"), "event_available", "loyalty.dayclose"),
         _list(_("Cost of a point"), "payments", "loyalty.liabilityrate"),
         _list(_("Earning rules"), "rule", "loyalty.ruleset"),
+        _item(
+            _("Backtests"),
+            "history_toggle_off",
+            "loyalty_backtestjob_changelist",
+            "loyalty.view_backtestjob",
+            "loyalty.add_backtestjob",
+        ),
         _list(_("Validity of points"), "event_busy", "loyalty.validitypolicy"),
     ),
     _group(

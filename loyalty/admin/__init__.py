@@ -1,6 +1,7 @@
 """Admin pages of the points floor. The journal is shown and never edited; points change by the page for adjusting."""
 
 from loyalty.admin import member
+from loyalty.admin.backtest import BacktestJobAdmin
 from loyalty.admin.close import DayCloseAdmin, LiabilityRateAdmin
 from loyalty.admin.journal import AccountAdmin, EntryAdmin, LotAdmin, LotUseAdmin
 from loyalty.admin.policy import ValidityPolicyAdmin
@@ -10,6 +11,7 @@ member.register()
 
 __all__ = [
     "AccountAdmin",
+    "BacktestJobAdmin",
     "DayCloseAdmin",
     "EntryAdmin",
     "LiabilityRateAdmin",

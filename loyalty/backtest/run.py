@@ -1,6 +1,6 @@
 """Going through the orders of a period with two sets of rules side by side."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -83,7 +83,16 @@ def backtest(
         run.pay(orders)
         done += len(orders)
         progress(done, number)
-    return run.figures.as_json()
+    found = run.figures.as_json()
+    for row in found["rules"]:
+        row["name"] = _name(row["rule"], in_play)
+    return found
+
+
+def _name(code: str, sets: Sequence[CompiledSet]) -> str:
+    """What the shop calls a rule: the candidate's name of it, or else that of the latest version which has one."""
+    known = (rules.source.rule(code) for rules in sets)
+    return next((rule.name for rule in known if rule and rule.name), "")
 
 
 def _in_force(sets: PublishedSets, since: datetime, until: datetime) -> Iterator[CompiledSet]:
