@@ -1,6 +1,7 @@
 """What the system checks say of a deployment."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -69,3 +70,10 @@ def test_a_broker_on_one_machine_is_reported(warnings: Callable[..., list[str]])
 
 def test_mails_that_nobody_gets_are_reported(warnings: Callable[..., list[str]]) -> None:
     assert warnings(EMAIL_URL="") == ["config.W006"]
+
+
+@pytest.mark.parametrize("percent", [Decimal(0), Decimal(-1), Decimal(101)])
+def test_a_threshold_that_warns_of_all_rules_or_of_none_is_reported(
+    warnings: Callable[..., list[str]], percent: Decimal
+) -> None:
+    assert warnings(EARNING_WARNING_PERCENT=percent) == ["config.W007"]

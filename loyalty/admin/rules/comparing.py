@@ -74,8 +74,9 @@ def _pair(
 ) -> Pair:
     one = list(_lines(before, vocabulary, today)) if before else []
     other = list(_lines(after, vocabulary, today)) if after else []
-    named = after or before
-    name = (named.name or str(named.kind.label)) if named else ""
+    old, new = (_called(rule) for rule in (before, after))
+    if before and after and old != new:
+        one, other = [old, *one], [new, *other]
     if before is None or after is None:
         change = Change.REMOVED if after is None else Change.ADDED
     else:
@@ -85,16 +86,19 @@ def _pair(
             one += [f"{each.field}: {each.before}" for each in differences]
             other += [f"{each.field}: {each.after}" for each in differences]
     return Pair(
-        name,
+        new or old,
         change,
         Side([(line, line not in other) for line in one]),
         Side([(line, line not in one) for line in other]),
     )
 
 
+def _called(rule: Rule | None) -> str:
+    return (rule.name or str(rule.kind.label)) if rule else ""
+
+
 def _lines(rule: Rule, vocabulary: Vocabulary, today: date) -> Iterator[str]:
     words = in_words(rule, vocabulary, today)
-    yield words.name
     if not rule.enabled:
         yield _("Switched off.")
     yield words.gives

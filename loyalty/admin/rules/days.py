@@ -72,14 +72,15 @@ def festival_of(window: Window) -> tuple[str, int, int] | None:
     for code, (_label, festival) in FESTIVALS.items():
         if festival == window:
             return code, 0, 0
-    around = [
-        (festival.first - window.first, window.last - festival.last, code)
-        for code, (_label, festival) in FESTIVALS.items()
-        if isinstance(window, LunarWindow | SolarTermWindow) and _same_day(festival, window)
-        if isinstance(festival, LunarWindow | SolarTermWindow)
-    ]
-    nearest = min((each for each in around if each[0] >= 0 and each[1] >= 0), key=lambda each: each[:2], default=None)
-    return (nearest[2], nearest[0], nearest[1]) if nearest else None
+    for code, (_label, festival) in FESTIVALS.items():
+        # Of those that are about the same day of the year the one that is that very day.
+        if not isinstance(window, LunarWindow | SolarTermWindow) or not isinstance(
+            festival, LunarWindow | SolarTermWindow
+        ):
+            continue
+        if _same_day(festival, window) and festival.first == 0 and window.first <= 0 <= window.last:
+            return code, -window.first, window.last
+    return None
 
 
 def widened(window: Window, before: int, after: int) -> Window:

@@ -1,7 +1,9 @@
 """Changing a draft, rule by rule. Each change reads and writes the draft under its lock, so that two people who work
 on different rules of one draft do not undo each other's work."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +16,6 @@ from loyalty.rulebook import NotADraft, rows_of, save_draft
 
 Row = dict[str, Any]
 STEP = 10  # Between two positions.
-LONGEST_CODE = 50
 
 
 class NoSuchRule(LookupError):
@@ -36,16 +37,37 @@ def change_draft(draft_id: int, change: Callable[[list[Row]], list[Row]]) -> Non
 
 
 def put_rule(draft_id: int, rule: Mapping[str, Any]) -> None:
-    """Add a rule at the end of a draft, or put it in the place of the one with its code."""
+    """Put a rule in the place of the one with its code. Raises NotADraft, and NoSuchRule."""
 
     def change(rows: list[Row]) -> list[Row]:
-        places = [number for number, row in enumerate(rows) if row["code"] == rule["code"]]
-        if not places:
-            return [*rows, dict(rule)]
-        rows[places[0]] = dict(rule)
+        place = next((number for number, row in enumerate(rows) if row["code"] == rule["code"]), None)
+        if place is None:
+            raise NoSuchRule(rule["code"])
+        rows[place] = dict(rule)
         return rows
 
     change_draft(draft_id, change)
+
+
+def add_rule(draft_id: int, rule: Mapping[str, Any]) -> str:
+    """Add a rule at the end of a draft, under the code it proposes. Returns its code.
+
+    A rule that is there already just so is not added again: somebody clicked twice. Where another rule has taken the
+    code meanwhile, the new one gets another. Raises NotADraft.
+    """
+    code = str(rule["code"])
+
+    def change(rows: list[Row]) -> list[Row]:
+        nonlocal code
+        taken = next((row for row in rows if row["code"] == code), None)
+        if taken is not None and _same(taken, rule):
+            return rows
+        if taken is not None or not _is_new(code):
+            code = new_code(rule["kind"])
+        return [*rows, dict(rule) | {"code": code}]
+
+    change_draft(draft_id, change)
+    return code
 
 
 def act_on_rule(draft_id: int, code: str, act: str) -> str:
@@ -70,21 +92,40 @@ def act_on_rule(draft_id: int, code: str, act: str) -> str:
 
 def new_code(kind: str) -> str:
     """A code that no rule of any version ever had: caps and budgets are counted by code, and must begin at nothing."""
-    stem = kind.replace("_", "-")
+    stem = _stem(kind)
     used = set(EarnRule.objects.filter(code__startswith=stem).values_list("code", flat=True))
     used |= set(RuleUsage.objects.filter(rule__startswith=stem).values_list("rule", flat=True).distinct())
-    number = 1
-    while (code := stem if number == 1 else f"{stem}-{number}") in used:
-        number += 1
-    return code
+    return next(code for code in _codes(stem) if code not in used)
 
 
-def blank_rule(kind: str) -> Row:
-    """A rule of this kind as it begins, before anybody said anything. Raises KeyError for a kind that there is not."""
+def blank_rule(kind: str, proposed: str = "") -> Row:
+    """A rule of this kind as it begins, before anybody said anything, under a code that the form has ``proposed``.
+
+    Raises KeyError for a kind that there is not.
+    """
+    code = proposed if re.fullmatch(rf"{_stem(KINDS[kind].code)}(-[0-9]{{1,6}})?", proposed) else new_code(kind)
     return {
-        "code": new_code(KINDS[kind].code), "kind": kind, "name": "", "position": 10_000, "enabled": True,
+        "code": code, "kind": kind, "name": "", "position": 10_000, "enabled": True,
         "config": {}, "conditions": {}, "caps": {}, "group": "",
     }  # fmt: skip
+
+
+def _stem(kind: str) -> str:
+    return kind.replace("_", "-")
+
+
+def _codes(stem: str) -> Iterator[str]:
+    yield stem
+    yield from (f"{stem}-{number}" for number in count(2))
+
+
+def _is_new(code: str) -> bool:
+    """Whether nothing was ever counted, and no rule ever named, by this code."""
+    return not (EarnRule.objects.filter(code=code).exists() or RuleUsage.objects.filter(rule=code).exists())
+
+
+def _same(row: Row, rule: Mapping[str, Any]) -> bool:
+    return all(row[name] == rule[name] for name in ("kind", "name", "config", "conditions", "caps", "group"))
 
 
 def _up(rows: list[Row], place: int) -> str:

@@ -16,7 +16,7 @@ from unfold.admin import ModelAdmin
 from crm.adminkit import person
 from crm.api import log_action
 from loyalty.admin.rules import pages, vocabulary
-from loyalty.admin.rules.drafts import ACTS, NoSuchRule, act_on_rule, blank_rule, put_rule
+from loyalty.admin.rules.drafts import ACTS, NoSuchRule, act_on_rule, add_rule, blank_rule, put_rule
 from loyalty.admin.rules.forms import DraftForm, RuleForm
 from loyalty.choices import RuleSetState
 from loyalty.earning.kinds import KINDS
@@ -83,7 +83,8 @@ def add_page(model_admin: ModelAdmin, request: HttpRequest, set_id: int, kind: s
     if kind not in KINDS:
         raise Http404
     title = _("Add a rule: %(kind)s") % {"kind": KINDS[kind].label}
-    return _rule_page(model_admin, request, draft, blank_rule(kind), title)
+    rule = blank_rule(kind, request.POST.get("code", ""))
+    return _rule_page(model_admin, request, draft, rule, title, new=True)
 
 
 def edit_page(model_admin: ModelAdmin, request: HttpRequest, set_id: int, code: str) -> HttpResponse:
@@ -98,7 +99,13 @@ def edit_page(model_admin: ModelAdmin, request: HttpRequest, set_id: int, code: 
 
 
 def _rule_page(
-    model_admin: ModelAdmin, request: HttpRequest, draft: RuleSet, rule: Mapping[str, Any], title: str
+    model_admin: ModelAdmin,
+    request: HttpRequest,
+    draft: RuleSet,
+    rule: Mapping[str, Any],
+    title: str,
+    *,
+    new: bool = False,
 ) -> HttpResponse:
     others = [row for row in rows_of(draft.pk) if row["code"] != rule["code"]]
     form = RuleForm(
@@ -112,13 +119,23 @@ def _rule_page(
         notes=[problem for problem in draft_problems(draft.pk) if problem.rule == rule["code"]],
     )
     if request.method == "POST" and form.is_valid():
+        code = rule["code"]
         try:
-            put_rule(draft.pk, form.rule())
-        except NotADraft:
+            if new:
+                code = add_rule(draft.pk, form.rule())
+            else:
+                put_rule(draft.pk, form.rule())
+        except (NotADraft, NoSuchRule):
             return gone(request)
         messages.success(request, _("The rule is saved in the draft. Nothing changes for buyers until you publish it."))
-        return _to(draft.pk, rule["code"])
-    context = {"form": form, "draft": draft, "draft_name": pages.set_name(draft), "about": form.kind.about}
+        return _to(draft.pk, code)
+    context = {
+        "form": form,
+        "draft": draft,
+        "draft_name": pages.set_name(draft),
+        "code": rule["code"],
+        "about": form.kind.about,
+    }
     return pages.show(model_admin, request, "rule_edit.html", title, **context)
 
 
@@ -191,7 +208,9 @@ def find_draft(set_id: int) -> RuleSet:
 
 def gone(request: HttpRequest) -> HttpResponse:
     """Say that somebody else was faster, and show the list."""
-    messages.info(request, _("This draft was published or discarded meanwhile. Nothing was changed."))
+    messages.info(
+        request, _("The draft, or this rule, is not there any more: it was published, discarded or deleted meanwhile.")
+    )
     return HttpResponseRedirect(reverse("admin:loyalty_ruleset_changelist"))
 
 

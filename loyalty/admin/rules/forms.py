@@ -11,9 +11,9 @@ from django.forms import BoundField
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
+    INPUT_CLASSES,
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
 )
@@ -288,10 +288,12 @@ class PublishForm(ReasonForm):
         initial=NOW,
         widget=UnfoldAdminRadioSelectWidget,
     )
-    effective_from = forms.SplitDateTimeField(
+    effective_from = forms.DateTimeField(
         label=gettext_lazy("Moment"),
         required=False,
-        widget=UnfoldAdminSplitDateTimeWidget,
+        widget=forms.DateTimeInput(
+            format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local", "class": " ".join(INPUT_CLASSES)}
+        ),
         help_text=gettext_lazy(
             "Only for a later moment. Orders count by when they were paid; what was earned before stays as it is."
         ),

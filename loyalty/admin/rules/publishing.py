@@ -8,7 +8,6 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -21,10 +20,12 @@ from django.utils.translation import gettext as _
 from crm.api import PaymentKind, log_action
 from loyalty.admin.rules.vocabulary import Vocabulary
 from loyalty.earning.highest_share import HighestShare, highest_share
+from loyalty.earning.kinds import Festival
 from loyalty.earning.money import yuan
 from loyalty.earning.reading import plain
+from loyalty.earning.ruleset import Rule
 from loyalty.earning.ruleset import RuleSet as PureRules
-from loyalty.liability import cost_on
+from loyalty.liability import cost_on, yuan_to_fen_half_up
 from loyalty.models import RuleSet
 from loyalty.rulebook import NotADraft, publish, roll_back, rows_of
 from loyalty.validity import programme_zone
@@ -120,20 +121,17 @@ def _log(action: str, published: RuleSet, *, at: datetime, actor_id: int, **deta
 
 @dataclass(frozen=True, slots=True)
 class MostPaid:
-    """The most that a set can pay, as a share of the price, and the order that gets it."""
+    """The most that a set can pay, as a share of the price, and the order that gets it. ``high``: the share is above
+    the threshold from which the shop wants to be warned."""
 
-    percent: Decimal
-    threshold: Decimal
+    percent: str
+    threshold: str
+    high: bool
     points: int
     price: str
     cost: str
     rules: list[str]
     facts: list[tuple[str, str]]
-
-    @property
-    def high(self) -> bool:
-        """Whether the share is above what the shop wants to be warned of."""
-        return self.percent > self.threshold
 
 
 def most_it_pays(rules: PureRules, vocabulary: Vocabulary, at: datetime) -> MostPaid:
@@ -142,11 +140,12 @@ def most_it_pays(rules: PureRules, vocabulary: Vocabulary, at: datetime) -> Most
     most = highest_share(rules, cost * _FEN_A_YUAN, programme_zone())
     names = {rule.code: rule.name or str(rule.kind.label) for rule in rules.rules}
     return MostPaid(
-        percent=most.percent,
-        threshold=settings.EARNING_WARNING_PERCENT,
+        percent=plain(most.percent),
+        threshold=plain(settings.EARNING_WARNING_PERCENT),
+        high=most.percent > settings.EARNING_WARNING_PERCENT,
         points=most.points,
         price=plain(yuan(most.price)),
-        cost=plain((most.points * cost).quantize(Decimal("0.01"))),
+        cost=plain(yuan_to_fen_half_up(most.points * cost)),
         rules=[names.get(code, code) for code in most.rules],
         facts=list(_facts(most, rules, vocabulary)),
     )
@@ -165,7 +164,10 @@ def _facts(most: HighestShare, rules: PureRules, vocabulary: Vocabulary) -> list
     if order.payment_kind:
         found.append((_("Paid by"), str(dict(PaymentKind.choices).get(order.payment_kind, order.payment_kind))))
     fired = {rule.code: rule for rule in rules.rules}
-    looks_at_days = any("times" in (fired[code].kind.needs | fired[code].conditions.needs) for code in most.rules)
-    if looks_at_days and order.paid_at is not None:
+    if any(_looks_at_days(fired[code]) for code in most.rules) and order.paid_at is not None:
         found.append((_("Paid on"), date_format(order.paid_at.date(), "DATE_FORMAT")))
     return found
+
+
+def _looks_at_days(rule: Rule) -> bool:
+    return isinstance(rule.kind, Festival) or rule.conditions.dates is not None or bool(rule.conditions.weekdays)

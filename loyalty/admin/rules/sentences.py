@@ -48,12 +48,12 @@ def gives(rule: Rule, vocabulary: Vocabulary) -> str:
 def window_lines(window: Window, today: date) -> str:
     """A window with the next dates that it falls on."""
     spans = next_spans(window, today, 2)
-    facts = {"days": window_in_words(window), "next": listed(span_in_words(span) for span in spans)}
+    facts = {"days": window_in_words(window), **dict(zip(("next", "second"), map(span_in_words, spans), strict=False))}
     if not spans:
-        return _("On these days, which are over: %(days)s.") % facts
-    if facts["days"] == facts["next"]:
-        return _("On these days: %(days)s.") % facts
-    return _("On these days: %(days)s. The next are %(next)s.") % facts
+        return _("When: %(days)s; these days are over.") % facts
+    if len(spans) == 1:
+        return _("When: %(days)s.") % facts
+    return _("When: %(days)s; next on %(next)s, then on %(second)s.") % facts
 
 
 def _days_of(kind: kinds.Kind, today: date) -> Iterator[str]:
@@ -63,19 +63,40 @@ def _days_of(kind: kinds.Kind, today: date) -> Iterator[str]:
 
 def _spend(kind: Any, vocabulary: Vocabulary) -> str:
     facts = {"per": plain(yuan(kind.per)), "points": kind.points}
-    if kind.rounding == DOWN:
-        if kind.per <= 100:
-            return _("Every %(per)s yuan earns %(points)s points.") % facts
-        return _("Every %(per)s yuan earns %(points)s points; whole steps only.") % facts
-    if kind.rounding == HALF_UP:
-        return _("Every %(per)s yuan earns %(points)s points; from half a step on it counts whole.") % facts
-    return _("Every %(per)s yuan earns %(points)s points; a step that was begun counts whole.") % facts
+    if kind.rounding == DOWN and kind.per == 100:
+        sentence = ngettext("Every yuan earns %(points)s point.", "Every yuan earns %(points)s points.", kind.points)
+    elif kind.rounding == DOWN:
+        sentence = ngettext(
+            "Every %(per)s yuan earns %(points)s point; whole steps only.",
+            "Every %(per)s yuan earns %(points)s points; whole steps only.",
+            kind.points,
+        )
+    elif kind.rounding == HALF_UP:
+        sentence = ngettext(
+            "Every %(per)s yuan earns %(points)s point; from half a step on it counts whole.",
+            "Every %(per)s yuan earns %(points)s points; from half a step on it counts whole.",
+            kind.points,
+        )
+    else:
+        sentence = ngettext(
+            "Every %(per)s yuan earns %(points)s point; a step that was begun counts whole.",
+            "Every %(per)s yuan earns %(points)s points; a step that was begun counts whole.",
+            kind.points,
+        )
+    return sentence % facts
 
 
 def _payment(kind: kinds.PaymentKind, vocabulary: Vocabulary) -> str:
     names = listed(vocabulary.names("kinds", kind.kinds))
     facts = {"names": names, "per": plain(yuan(kind.per)), "points": kind.points}
-    return _("Paid by %(names)s: every %(per)s yuan earns %(points)s points.") % facts
+    return (
+        ngettext(
+            "Paid by %(names)s: every %(per)s yuan earns %(points)s point.",
+            "Paid by %(names)s: every %(per)s yuan earns %(points)s points.",
+            kind.points,
+        )
+        % facts
+    )
 
 
 def _policy(kind: kinds.ProductPolicy, vocabulary: Vocabulary) -> str:
@@ -109,13 +130,13 @@ def _steps(kind: kinds.Steps, vocabulary: Vocabulary) -> str:
     return _("Large orders earn more: %(steps)s.") % {"steps": listed(steps)}
 
 
-def _points_or_factor(points: Callable[[], str], factor: Callable[[], str]) -> Callable[[Any, Vocabulary], str]:
+def _points_or_factor(points: Callable[[int], str], factor: Callable[[], str]) -> Callable[[Any, Vocabulary], str]:
     def sentence(kind: PointsOrFactor, vocabulary: Vocabulary) -> str:
         facts = {
             "points": kind.points, "factor": plain(kind.factor), "minutes": getattr(kind, "minutes", 0),
-            "days": getattr(kind, "days", 0), "window": getattr(kind, "window", ""),
+            "days": getattr(kind, "days", 0),
         }  # fmt: skip
-        return (factor() if kind.multiplies else points()) % facts
+        return (factor() if kind.multiplies else points(kind.points)) % facts
 
     return sentence
 
@@ -123,9 +144,21 @@ def _points_or_factor(points: Callable[[], str], factor: Callable[[], str]) -> C
 def _birthday_order(kind: kinds.BirthdayOrder, vocabulary: Vocabulary) -> str:
     facts = {"points": kind.points, "factor": plain(kind.factor)}
     sentences = {
-        ("day", False): _("An order on the buyer's birthday earns %(points)s points more."),
-        ("week", False): _("An order in the week of the buyer's birthday earns %(points)s points more."),
-        ("month", False): _("An order in the month of the buyer's birthday earns %(points)s points more."),
+        ("day", False): ngettext(
+            "An order on the buyer's birthday earns %(points)s point more.",
+            "An order on the buyer's birthday earns %(points)s points more.",
+            kind.points,
+        ),
+        ("week", False): ngettext(
+            "An order in the week of the buyer's birthday earns %(points)s point more.",
+            "An order in the week of the buyer's birthday earns %(points)s points more.",
+            kind.points,
+        ),
+        ("month", False): ngettext(
+            "An order in the month of the buyer's birthday earns %(points)s point more.",
+            "An order in the month of the buyer's birthday earns %(points)s points more.",
+            kind.points,
+        ),
         ("day", True): _("An order on the buyer's birthday earns %(factor)s times the points."),
         ("week", True): _("An order in the week of the buyer's birthday earns %(factor)s times the points."),
         ("month", True): _("An order in the month of the buyer's birthday earns %(factor)s times the points."),
@@ -135,24 +168,45 @@ def _birthday_order(kind: kinds.BirthdayOrder, vocabulary: Vocabulary) -> str:
 
 def _signin(kind: kinds.SignIn, vocabulary: Vocabulary) -> str:
     steps = [
-        _("on day %(day)s in a row %(points)s points besides") % {"day": day, "points": points}
+        ngettext(
+            "on day %(day)s in a row %(points)s point besides",
+            "on day %(day)s in a row %(points)s points besides",
+            points,
+        )
+        % {"day": day, "points": points}
         for day, points in kind.streak
     ]
     facts = {"points": kind.points, "bonuses": listed(steps), "days": kind.starts_over_after}
     if not steps:
-        return _("Signing in earns %(points)s points a day.") % facts
-    if kind.starts_over_after:
-        return (
-            _("Signing in earns %(points)s points a day, %(bonuses)s. After %(days)s days the count starts over.")
-            % facts
+        sentence = ngettext(
+            "Signing in earns %(points)s point a day.", "Signing in earns %(points)s points a day.", kind.points
         )
-    return _("Signing in earns %(points)s points a day, %(bonuses)s.") % facts
+    elif kind.starts_over_after:
+        sentence = ngettext(
+            "Signing in earns %(points)s point a day, %(bonuses)s. After %(days)s days the count starts over.",
+            "Signing in earns %(points)s points a day, %(bonuses)s. After %(days)s days the count starts over.",
+            kind.points,
+        )
+    else:
+        sentence = ngettext(
+            "Signing in earns %(points)s point a day, %(bonuses)s.",
+            "Signing in earns %(points)s points a day, %(bonuses)s.",
+            kind.points,
+        )
+    return sentence % facts
 
 
 def _referral(kind: kinds.Referral, vocabulary: Vocabulary) -> str:
     facts = {"points": kind.points, "percent": plain(kind.percent), "rate": kind.points_per_yuan}
     if kind.points:
-        return _("Bringing a new buyer earns %(points)s points.") % facts
+        return (
+            ngettext(
+                "Bringing a new buyer earns %(points)s point.",
+                "Bringing a new buyer earns %(points)s points.",
+                kind.points,
+            )
+            % facts
+        )
     if kind.percent:
         return (
             _("Bringing a new buyer earns %(percent)s %% of his order, at %(rate)s points for each yuan of it.") % facts
@@ -170,29 +224,60 @@ _SENTENCES: dict[str, Callable[[Any, Vocabulary], str]] = {
     "signin": _signin,
     "referral": _referral,
     "festival": _points_or_factor(
-        lambda: _("Orders on certain days earn %(points)s points more."),
+        lambda points: ngettext(
+            "Orders on certain days earn %(points)s point more.",
+            "Orders on certain days earn %(points)s points more.",
+            points,
+        ),
         lambda: _("Orders on certain days earn %(factor)s times the points."),
     ),
     "early_payment": _points_or_factor(
-        lambda: _("Paying within %(minutes)s minutes of placing the order earns %(points)s points more."),
+        lambda points: ngettext(
+            "Paying within %(minutes)s minutes of placing the order earns %(points)s point more.",
+            "Paying within %(minutes)s minutes of placing the order earns %(points)s points more.",
+            points,
+        ),
         lambda: _("Paying within %(minutes)s minutes of placing the order earns %(factor)s times the points."),
     ),
     "early_confirmation": _points_or_factor(
-        lambda: _("Confirming the receipt within %(days)s days of shipping earns %(points)s points more."),
+        lambda points: ngettext(
+            "Confirming the receipt within %(days)s days of shipping earns %(points)s point more.",
+            "Confirming the receipt within %(days)s days of shipping earns %(points)s points more.",
+            points,
+        ),
         lambda: _("Confirming the receipt within %(days)s days of shipping earns %(factor)s times the points."),
     ),
     "first_order": _points_or_factor(
-        lambda: _("A buyer's first order earns %(points)s points more."),
+        lambda points: ngettext(
+            "A buyer's first order earns %(points)s point more.",
+            "A buyer's first order earns %(points)s points more.",
+            points,
+        ),
         lambda: _("A buyer's first order earns %(factor)s times the points."),
     ),
     "birthday": lambda kind, vocabulary: (
-        _("At his birthday a member gets %(points)s points.") % {"points": kind.points}
+        ngettext(
+            "At his birthday a member gets %(points)s point.",
+            "At his birthday a member gets %(points)s points.",
+            kind.points,
+        )
+        % {"points": kind.points}
     ),
     "profile": lambda kind, vocabulary: (
-        _("Completing the profile earns %(points)s points, once.") % {"points": kind.points}
+        ngettext(
+            "Completing the profile earns %(points)s point, once.",
+            "Completing the profile earns %(points)s points, once.",
+            kind.points,
+        )
+        % {"points": kind.points}
     ),
     "campaign": lambda kind, vocabulary: (
-        _("Entering the code “%(code)s” earns %(points)s points.") % {"code": kind.word, "points": kind.points}
+        ngettext(
+            "Entering the code “%(code)s” earns %(points)s point.",
+            "Entering the code “%(code)s” earns %(points)s points.",
+            kind.points,
+        )
+        % {"code": kind.word, "points": kind.points}
     ),
 }
 
