@@ -1,10 +1,12 @@
 """Whatever was recorded may be called again, ten times over and in any sequence that respects cause (laws 4 and 5).
 
 Random histories of members and buyers are recorded call by call: batches, movements by name, order reports, renewals
-and nights. The guard is the look-up of the keys in ``loyalty_prepare``; its counter-tests are at the end.
+and nights. The guards are the look-ups of the keys in ``loyalty_prepare`` and ``loyalty_draw``; the
+counter-tests are at the end.
 """
 
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -279,17 +281,22 @@ def changed_by(call: Call, before: str) -> str:
 class TestGuard:
     """Every call of a short story, repeated at its end, with the guards taken away one after the other."""
 
-    LOOK_UP = (
-        "loyalty_prepare",
-        "LEFT JOIN loyalty_entry AS e ON e.key = p.key",
-        "LEFT JOIN loyalty_entry AS e ON FALSE",
-    )
+    @staticmethod
+    @contextmanager
+    def no_look_up() -> Iterator[None]:
+        """Nobody looks a key up: neither for a batch nor, a way of its own, for a single burn or hold."""
+        of_batches = "LEFT JOIN loyalty_entry AS e ON e.key = p.key"
+        with (
+            altered("loyalty_prepare", of_batches, "LEFT JOIN loyalty_entry AS e ON FALSE"),
+            altered("loyalty_draw", "WHERE e.key = posting.key", "WHERE FALSE"),
+        ):
+            yield
 
     def test_with_the_look_up_of_keys_nothing_happens(self, calls: list[Call]) -> None:
         assert {changed_by(call, digest()) for call in calls} == {"nothing"}
 
     def test_without_it_the_unique_key_refuses_what_would_be_written(self, calls: list[Call]) -> None:
-        with altered(*self.LOOK_UP):
+        with self.no_look_up():
             answers = [changed_by(call, digest()) for call in calls]
 
         # The maturation finds nothing that waits, and the coupon was undone whole.
@@ -299,7 +306,7 @@ class TestGuard:
         execute("SET CONSTRAINTS ALL IMMEDIATE")
         execute("ALTER TABLE loyalty_entry DROP CONSTRAINT loyalty_entry_key")
 
-        with altered(*self.LOOK_UP):
+        with self.no_look_up():
             answers = [changed_by(call, digest()) for call in calls]
 
         assert answers.count("changed") == 6
