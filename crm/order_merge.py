@@ -64,16 +64,24 @@ UPDATE crm_identity AS i
      > (coalesce(i.seen_at, '-infinity'), i.email, i.phone, i.name)
 """
 
+# Members are locked in ascending order: imports into two shops may change the same ones at the same time.
 _JOINED = """
+WITH earlier AS (
+    SELECT m.id, s.first_at
+      FROM (
+          SELECT i.member_id, min(o.placed_at) AS first_at
+            FROM (SELECT buyer, placed_at FROM crm_stage_order UNION ALL SELECT buyer, at FROM crm_stage_refund) AS o
+            JOIN crm_identity AS i ON i.channel_id = %(channel)s AND i.external_id = o.buyer
+           GROUP BY i.member_id
+      ) AS s
+      JOIN crm_member AS m ON m.id = s.member_id AND s.first_at < m.joined_at
+     ORDER BY m.id
+       FOR NO KEY UPDATE OF m
+)
 UPDATE crm_member AS m
-   SET joined_at = s.first_at
-  FROM (
-      SELECT i.member_id, min(o.placed_at) AS first_at
-        FROM (SELECT buyer, placed_at FROM crm_stage_order UNION ALL SELECT buyer, at FROM crm_stage_refund) AS o
-        JOIN crm_identity AS i ON i.channel_id = %(channel)s AND i.external_id = o.buyer
-       GROUP BY i.member_id
-  ) AS s
- WHERE m.id = s.member_id AND s.first_at < m.joined_at
+   SET joined_at = least(m.joined_at, e.first_at)
+  FROM earlier AS e
+ WHERE m.id = e.id
 """
 
 # ``o`` is the row as it is, ``excluded`` what the batch says; a row that would stay as it is is neither written nor
