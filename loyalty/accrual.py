@@ -49,9 +49,10 @@ def on_orders(changes: OrderChanges, at: datetime) -> Mapping[str, int]:
     """
     sets, policies = published_sets(), published_policies()
     plan = _plan(changes, sets, policies, at)
-    if plan.ripenings:
+    returning = [change.member_id for change in changes.returns]
+    if plan.ripenings or returning:
         # The journal locks the accounts of its postings in ascending order; those of others must not come after them.
-        lock_accounts(plan.postings, also=[ripening.account_id for ripening in plan.ripenings])
+        lock_accounts(plan.postings, also=[*(ripening.account_id for ripening in plan.ripenings), *returning])
     effects = _write(plan.postings, policies, at)
     schedule(plan.ripenings)
     renew(plan.renewals, at=at)
