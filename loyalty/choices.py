@@ -58,7 +58,7 @@ class BacktestState(models.TextChoices):
     """How far a trial of rules on past orders is."""
 
     QUEUED = "queued", _("Waiting for a worker")
-    RUNNING = "running", _("Running")
-    DONE = "done", _("Done")
-    FAILED = "failed", _("Failed")
-    CANCELLED = "cancelled", _("Cancelled")
+    RUNNING = "running", pgettext_lazy("backtest", "Running")
+    DONE = "done", pgettext_lazy("backtest", "Done")
+    FAILED = "failed", pgettext_lazy("backtest", "Failed")
+    CANCELLED = "cancelled", pgettext_lazy("backtest", "Cancelled")

@@ -15,6 +15,9 @@ from crm.models import StaffAction
 
 # What the stable words of the log mean. A word that is not here is shown as it is.
 ACTIONS: dict[str, Promise] = {
+    "backtest.cancel": _("Cancelled a backtest"),
+    "backtest.export": _("Downloaded a backtest"),
+    "backtest.start": _("Started a backtest"),
     "closes.export": _("Downloaded the daily closes"),
     "coupon.refuse": _("Refused a coupon"),
     "coupon.use": _("Took a coupon"),

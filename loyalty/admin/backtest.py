@@ -41,6 +41,8 @@ START = "loyalty.add_backtestjob"
 MEMBERS = "crm.view_member"
 ORDERS = "crm.view_order"
 USUAL_DAYS = 90
+# Members and orders on the page; the downloads have more.
+SHOWN = 10
 _MOST_DAYS = 3660
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -140,7 +142,7 @@ class BacktestJobAdmin(EndlessAdmin):
     def tried(self, job: BacktestJob) -> str:
         return name_of_rules(job)
 
-    @display(description=gettext_lazy("days"))
+    @display(description=gettext_lazy("period"))
     def days(self, job: BacktestJob) -> str:
         return f"{date_format(job.first_day)} – {date_format(job.last_day)}"
 
@@ -328,7 +330,7 @@ def _result(request: HttpRequest, job: BacktestJob) -> dict[str, Any]:
     names = _names(shown) if may(request, MEMBERS) else {}
 
     def people(rows: list[tuple[int, Any]]) -> list[dict[str, Any]]:
-        return [{"id": member, "name": names.get(member, ""), "row": row} for member, row in rows]
+        return [{"id": member, "name": names.get(member, ""), "row": row} for member, row in rows[:SHOWN]]
 
     return {
         "shown": shown,
@@ -340,7 +342,7 @@ def _result(request: HttpRequest, job: BacktestJob) -> dict[str, Any]:
             (_("Members who gain most"), people(shown.gainers())),
             (_("Members who lose most"), people(shown.losers())),
         ],
-        "dear": shown.dear(),
+        "dear": shown.dear()[:SHOWN],
         "may_see_orders": may(request, ORDERS),
         "cost": f"{shown.cost.normalize():f}",
         "margin": f"{job.margin.normalize():f}",

@@ -15,7 +15,6 @@ from loyalty.liability import yuan_to_fen_half_up
 from loyalty.models import BacktestJob
 from loyalty.tablefiles import Cell
 
-_FEN_A_YUAN = 100
 _TENTH = Decimal("0.1")
 
 
@@ -119,7 +118,7 @@ class Shown:
     def charts(self) -> dict[str, Any]:
         """The figures of the charts, by the part of the page that they belong to."""
         return {
-            "totals": _chart(self.totals),
+            "totals": _chart([row for row in self.totals if row.live or row.candidate]),
             "months": _chart(self.months),
             "rules": _chart(self.rules) | {"horizontal": True},
             "tiers": _chart(self.tiers) | {"horizontal": True},
@@ -192,7 +191,7 @@ def _named(row: Row, name: str | None) -> Row:
 
 
 def _yuan(fen: int) -> Decimal:
-    return Decimal(fen) / _FEN_A_YUAN
+    return Decimal(fen).scaleb(-2)
 
 
 def _month(name: str) -> str:

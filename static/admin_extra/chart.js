@@ -12,11 +12,12 @@
     const quiet = dark ? "#9ca3af" : "#6b7280";
     const line = dark ? "#374151" : "#e5e7eb";
     const chart = window.echarts.getInstanceByDom(holder) || window.echarts.init(holder);
+    const room = figures.horizontal ? Math.min(180, holder.clientWidth / 3) : undefined;
     const names = {
       type: "category",
       data: figures.months,
       inverse: Boolean(figures.horizontal),
-      axisLabel: { color: quiet, hideOverlap: true, width: figures.horizontal ? 96 : undefined, overflow: "truncate" },
+      axisLabel: { color: quiet, hideOverlap: true, width: room, overflow: "truncate" },
       axisLine: { lineStyle: { color: line } },
       axisTick: { show: false },
     };
