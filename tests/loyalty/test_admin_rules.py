@@ -371,6 +371,15 @@ class TestRule:
             ("spend", {"conditions_product_policies": ["gold"]}, "conditions_product_policies", "no choice gold"),
             ("spend", {"conditions_time_of_day_from": "20:00"}, "conditions_time_of_day", "looks like 20:00"),
             ("spend", {"conditions_weekdays": ["8"]}, "conditions_weekdays", "There is no choice 8 here."),
+            ("spend", {"conditions_tags_any": ["no such tag"]}, "conditions_tags_any", "no choice no such tag"),
+            ("spend", {"conditions_products": ["9" * 30]}, "conditions_products", "There is no choice 999"),
+            (
+                "referral",
+                {"config_products_product": ["77"], "config_products_percent": ["5"], "config_products_points": [""]},
+                "config_products",
+                "There is no choice 77 here.",
+            ),
+            ("campaign", {"config_word": "a\x00b", "config_points": "5"}, "config_word", "This is no text."),
             ("steps", {}, "config_steps", "This field is required."),
             (
                 "steps",

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.widgets import ChoiceWidget
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -21,6 +22,15 @@ from loyalty.earning.kinds.acts import ReferralShares
 from loyalty.earning.reading import Unreadable, read_whole
 from loyalty.earning.settings import Setting, Settings
 
+# Where a form shows names, help that explains what stands in the JSON would only confuse.
+_HELP = {
+    "tier_rank_at_least": gettext_lazy("Only members of this tier and of the better ones."),
+    "weekdays": gettext_lazy("Only on these days of the week."),
+    "kinds": gettext_lazy("Orders paid in one of these ways."),
+    "product_policies": gettext_lazy(
+        "Only products of these point policies. To leave special prices out, tick all the others."
+    ),
+}
 LEFT_OUT = object()  # A field that was left empty: its setting has its default.
 
 
@@ -38,6 +48,9 @@ class SettingField(forms.Field):
             if self.required:
                 raise ValidationError(_("This field is required."))
             return LEFT_OUT
+        if "\x00" in str(value):
+            raise ValidationError(_("This is no text."))
+        self._check_choice(value)
         try:
             plain = self.setting.decode(self.as_json(value))
         except Unreadable as unreadable:
@@ -49,6 +62,19 @@ class SettingField(forms.Field):
     def as_json(self, value: Any) -> Any:
         """What the widget gave, in the form the setting reads."""
         return value
+
+    def _check_choice(self, value: Any) -> None:
+        """Refuse what was not there to be picked: a tag that is gone, a product that never was."""
+        offered: Any = None
+        if isinstance(self.widget, ChoiceWidget) and not isinstance(value, bool):
+            offered = {str(key) for key, _label in self.widget.choices}
+        elif isinstance(self.widget, widgets.SharesWidget):
+            offered = {str(key) for key in self.widget.products}
+        if offered is None:
+            return
+        for each in [value] if isinstance(value, str) else value:
+            if str(each) not in offered:
+                raise ValidationError(_("There is no choice %(value)s here.") % {"value": each})
 
 
 class WindowField(SettingField):
@@ -119,8 +145,7 @@ def _field(each: "Field[Any]", current: Any, vocabulary: Vocabulary, today: date
         field.initial = current
     elif not required and each.default not in (None, (), 0):
         field.initial = setting.encode(each.default)
-    if each.name == "tier_rank_at_least":
-        field.help_text = gettext_lazy("Only members of this tier and of the better ones.")
+    field.help_text = str(_HELP.get(each.name, field.help_text))
     return field
 
 

@@ -10,7 +10,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
@@ -29,6 +29,7 @@ from loyalty.rulebook import draft_problems, rules_of
 from loyalty.validity import programme_zone
 
 VIEW, CHANGE, PUBLISH = "loyalty.view_ruleset", "loyalty.change_ruleset", "loyalty.publish_ruleset"
+BACKTEST = "loyalty.add_backtestjob"
 EARLIER_ON_A_PAGE = 20
 _DIGITS = 18  # What a number of the database can have.
 
@@ -92,7 +93,6 @@ def list_page(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
         coming=list(published.filter(effective_from__gt=now).order_by("effective_from", "version")),
         drafts=list(sets().filter(state=RuleSetState.DRAFT).order_by("-created_at")),
         earlier=page,
-        backtest=backtest_page(None),
     )
 
 
@@ -141,7 +141,7 @@ def draft_page(model_admin: ModelAdmin, request: HttpRequest, draft: RuleSet) ->
         groups=groups_of(rules),
         current=current,
         outdated=outdated,
-        backtest=backtest_page(draft.pk),
+        backtest=backtest_page(request, draft.pk),
     )
 
 
@@ -232,13 +232,11 @@ def _who_counts(rules: Sequence[Rule]) -> str:
     return _("Of those that apply the one that gives most counts.")
 
 
-def backtest_page(draft_id: int | None) -> str:
-    """Where a draft is tried on past orders; "" while there is no such page."""
-    try:
-        page = reverse("admin:loyalty_backtest_start")
-    except NoReverseMatch:
+def backtest_page(request: HttpRequest, draft_id: int) -> str:
+    """Where the person can try a draft on past orders; "" when he may not."""
+    if not may(request, BACKTEST):
         return ""
-    return page if draft_id is None else f"{page}?draft={draft_id}"
+    return f"{reverse('admin:loyalty_backtest_start')}?draft={draft_id}"
 
 
 def _number(text: str | None, default: int) -> int:

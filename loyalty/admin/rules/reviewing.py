@@ -54,7 +54,7 @@ def review_page(model_admin: ModelAdmin, request: HttpRequest, set_id: int) -> H
         most=most,
         form=form,
         token=Shown.now(set_id).token(),
-        backtest=pages.backtest_page(set_id),
+        backtest=pages.backtest_page(request, set_id),
     )
 
 

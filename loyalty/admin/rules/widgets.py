@@ -153,7 +153,6 @@ class SharesWidget(Composite):
             for product, share in shares
         ]  # fmt: skip
         known = {str(number): title for number, title in self.products.items()}
-        known |= {product: product for product, _percent, _points in rows if product and product not in known}
         return {"rows": [*rows, *([("", "", "")] * BLANK_ROWS)], "products": known}
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
