@@ -118,8 +118,8 @@ class Shown:
     def charts(self) -> dict[str, Any]:
         """The figures of the charts, by the part of the page that they belong to."""
         return {
-            "totals": _chart([row for row in self.totals if row.live or row.candidate]),
-            "months": _chart(self.months),
+            "totals": _chart([row for row in self.totals if row.live or row.candidate]) | {"horizontal": True},
+            "months": _chart(self.months) | {"months": [row["month"] for row in self._found["months"]]},
             "rules": _chart(self.rules) | {"horizontal": True},
             "tiers": _chart(self.tiers) | {"horizontal": True},
         }

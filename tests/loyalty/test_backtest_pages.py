@@ -157,7 +157,7 @@ class TestResult:
     def test_its_charts_have_the_figures_of_its_tables(self, admin_client: Client, done: BacktestJob) -> None:
         charts = admin_client.get(reverse(PAGE, args=[done.pk]), headers=ENGLISH).context["charts"]
 
-        assert charts["months"]["months"] == ["February 2026", "March 2026"]
+        assert charts["months"]["months"] == ["2026-02", "2026-03"]
         assert [series["values"] for series in charts["months"]["series"]] == [[100, 60], [2000, 1200]]
         assert [series["values"] for series in charts["rules"]["series"]] == [[160], [3200]]
 
