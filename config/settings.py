@@ -202,6 +202,8 @@ ACCOUNT_RATE_LIMITS = {
     "request_login_code": "20/m/ip,3/m/key",  # "key" is the address asked for.
     "redeem_coupon": "10/m/user,100/d/user",
     "campaign_code": "20/m/ip,5/m/user,50/d/user",
+    "referral_link": "20/m/user,200/d/user",
+    "referral_visit": "30/m/ip",
 }
 # How many proxies of ours stand in front, so that X-Forwarded-For is read up to the first one that is not ours.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)

@@ -62,6 +62,7 @@ NAVIGATION = [
             "loyalty.view_backtestjob",
             "loyalty.add_backtestjob",
         ),
+        _list(_("Referrals"), "group_add", "loyalty.referral"),
         _list(_("Validity of points"), "event_busy", "loyalty.validitypolicy"),
     ),
     _group(

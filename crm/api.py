@@ -2,6 +2,7 @@
 
 from crm.choices import OrderStatus, PaymentKind, Platform, ProductPolicy, RefundStatus
 from crm.claims import Buyer, Claim, ClaimState, buyer_of, claim_member, find_claim
+from crm.contacts import Contacts, contacts_of
 from crm.events import OrderChange, OrderChanges, ReturnsChange, on_orders_changed
 from crm.imports.cells import guarded
 from crm.imports.locks import job_lock, locked_jobs
@@ -18,6 +19,7 @@ __all__ = [
     "BuyerDetails",
     "Claim",
     "ClaimState",
+    "Contacts",
     "GrantRefused",
     "LineDetails",
     "OrderChange",
@@ -36,6 +38,7 @@ __all__ = [
     "buyer_of",
     "claim_member",
     "complete_profile",
+    "contacts_of",
     "count_paid_orders",
     "find_claim",
     "first_and_last_paid",

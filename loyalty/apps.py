@@ -9,5 +9,7 @@ class LoyaltyConfig(AppConfig):
     def ready(self) -> None:
         from crm.api import on_orders_changed
         from loyalty.accrual import on_orders
+        from loyalty.referral.settling import note_orders
 
         on_orders_changed(on_orders)
+        on_orders_changed(note_orders)

@@ -62,3 +62,12 @@ class BacktestState(models.TextChoices):
     DONE = "done", pgettext_lazy("backtest", "Done")
     FAILED = "failed", pgettext_lazy("backtest", "Failed")
     CANCELLED = "cancelled", pgettext_lazy("backtest", "Cancelled")
+
+
+class ReferralState(models.TextChoices):
+    """Whether a promoter earns by the buyer he brought."""
+
+    COUNTING = "counting", _("Counts")
+    REVIEW = "review", _("Waiting for review")
+    REFUSED = "refused", _("Refused by the rules")
+    REJECTED = "rejected", _("Rejected by staff")

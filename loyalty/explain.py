@@ -28,6 +28,10 @@ def headline(line: StatementLine) -> str:
         return str(KINDS[line.trace["act"]].label)
     if line.kind is EntryKind.ACCRUAL:
         return _("Points given back")
+    if line.trace.get("act") == "referral" and line.kind is EntryKind.MATURATION:
+        return _("Referral: the order succeeded")
+    if line.trace.get("act") == "referral" and line.kind is EntryKind.REVERSAL:
+        return _("Referral: taken back")
     if line.kind is EntryKind.REVERSAL:
         return _("Spent points given back") if line.points > 0 else _("Returned goods")
     return str(line.kind.label)
@@ -95,6 +99,10 @@ def _reversal(line: StatementLine) -> list[str]:
     trace = line.trace
     if line.points > 0:
         return [_("What you had spent was given back to the points it came from.")]
+    if trace.get("act") == "referral":
+        return [
+            _("What the buyer whom you brought had ordered came back, or does not count; so does its share of points.")
+        ]
     if trace.get("closed"):
         return [_("The order was closed, so the points it had brought were taken back.")]
     if _is_correction(trace):

@@ -21,6 +21,7 @@ from loyalty.journal import lock_accounts, post
 from loyalty.models import PolicyApplication, ValidityPolicy
 from loyalty.policies import published_policies
 from loyalty.posting import Posting, Verb
+from loyalty.referral.settling import settle_due
 from loyalty.validity import Policy, policy_at, programme_zone, revive_until
 
 _LOCK = 0x70_6B_6E_69  # "pkni", among the advisory locks of the database.
@@ -71,8 +72,8 @@ def run_nightly(
     """Do everything that was due by ``due``, recording it at ``at``, and return what each step did.
 
     Points become available, holds lapse, a changed policy reaches the points that members had before, lots expire,
-    birthdays bring their gifts, days are closed. ``progress`` hears of every chunk after it was committed. Raises
-    NightBusy when another worker is at it.
+    birthdays bring their gifts, referred orders their shares, days are closed. ``progress`` hears of every chunk after
+    it was committed. Raises NightBusy when another worker is at it.
     """
     zone = str(programme_zone())
 
@@ -84,6 +85,9 @@ def run_nightly(
 
     def birthdays(after: int) -> _Chunk:
         return give_birthday_gifts(due, at, after, min(accounts_per_chunk, GIFTS_PER_CHUNK))
+
+    def referrals(after: int) -> _Chunk:
+        return settle_due(at, after, min(accounts_per_chunk, GIFTS_PER_CHUNK))
 
     policies = published_policies()
 
@@ -97,6 +101,7 @@ def run_nightly(
             _carry_through(due, at, progress, accounts_per_chunk),
             _run("expire", expire, progress),
             _run("birthdays", birthdays, progress),
+            _run("referrals", referrals, progress),
         ]
         started = time.monotonic()
         days = close_due_days(due)

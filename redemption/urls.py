@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from redemption.views import campaign, checkin, coupons, points, profile
+from redemption.views import campaign, checkin, coupons, points, profile, referral
 
 app_name = "redemption"
 
@@ -14,6 +14,9 @@ urlpatterns = [
     path("sign-in/today/", checkin.check_in, name="check_in"),
     path("profile/", profile.profile, name="profile"),
     path("code/", campaign.campaign, name="campaign"),
+    path("referral/", referral.promoter, name="referral"),
+    path("referral/link/", referral.new_link, name="referral_link"),
+    path("r/<str:token>/", referral.landing, name="landing"),
     path("coupons/", coupons.store, name="store"),
     path("coupons/mine/", coupons.mine, name="coupons"),
     path("coupons/mine/<int:pk>/", coupons.coupon, name="coupon"),

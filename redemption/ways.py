@@ -12,6 +12,7 @@ class Way(StrEnum):
 
     PROFILE = "profile"
     CAMPAIGN = "campaign"
+    REFERRAL = "referral"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +21,10 @@ class Ways:
 
     profile: bool = False
     campaign: bool = False
+    referral: bool = False
 
     def __bool__(self) -> bool:
-        return self.profile or self.campaign
+        return self.profile or self.campaign or self.referral
 
 
 def ways_to_earn(member_id: int, sets: loyalty.PublishedSets, at: datetime) -> Ways:
@@ -31,6 +33,7 @@ def ways_to_earn(member_id: int, sets: loyalty.PublishedSets, at: datetime) -> W
     return Ways(
         profile=Way.PROFILE in acts and not loyalty.profile_rewarded(member_id),
         campaign=Way.CAMPAIGN in acts,
+        referral=Way.REFERRAL in acts,
     )
 
 

@@ -5,6 +5,7 @@ from loyalty.admin.backtest import BacktestJobAdmin
 from loyalty.admin.close import DayCloseAdmin, LiabilityRateAdmin
 from loyalty.admin.journal import AccountAdmin, EntryAdmin, LotAdmin, LotUseAdmin
 from loyalty.admin.policy import ValidityPolicyAdmin
+from loyalty.admin.referral import ReferralAdmin
 from loyalty.admin.rules import RuleSetAdmin
 
 member.register()
@@ -17,6 +18,7 @@ __all__ = [
     "LiabilityRateAdmin",
     "LotAdmin",
     "LotUseAdmin",
+    "ReferralAdmin",
     "RuleSetAdmin",
     "ValidityPolicyAdmin",
 ]

@@ -13,6 +13,7 @@ from loyalty.models.entry import Entry
 from loyalty.models.hold import Hold
 from loyalty.models.lot import Lot, LotUse
 from loyalty.models.policy import LotRenewal, PolicyApplication, ValidityPolicy
+from loyalty.models.referral import Referral, ReferralDevice, ReferralLink, ReferralShare, ReferralVisit
 from loyalty.models.rule import EarnRule, RuleSet, RuleUsage
 
 __all__ = [
@@ -29,6 +30,11 @@ __all__ = [
     "LotRenewal",
     "LotUse",
     "PolicyApplication",
+    "Referral",
+    "ReferralDevice",
+    "ReferralLink",
+    "ReferralShare",
+    "ReferralVisit",
     "RuleSet",
     "RuleUsage",
     "ValidityPolicy",

@@ -7,9 +7,11 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from crm.api import buyer_of
+from redemption.visitors import recognise
 
 _LARGEST_ID = 2**63 - 1
 
@@ -28,6 +30,7 @@ def for_buyers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
         buyer = buyer_of(user_id) if user_id is not None else None
         if buyer is None:
             return redirect("redemption:home")
+        recognise(request, buyer.member_id, timezone.now())
         return view(request, buyer, *args, **kwargs)
 
     return guarded

@@ -15,6 +15,7 @@ from crm.api import Buyer, ClaimState, buyer_of, claim_member, find_claim
 from loyalty import api as loyalty
 from redemption.offers import current_offers, shelf, worth_rounded_down
 from redemption.views.buyers import before_id, for_buyers
+from redemption.visitors import recognise
 from redemption.wallet import ready_coupons
 from redemption.ways import ways_to_earn
 
@@ -46,6 +47,7 @@ def home(request: HttpRequest) -> HttpResponse:
             return render(request, "redemption/staff.html")
         return render(request, "redemption/no_member.html", {"claim": find_claim(request.user.pk)})
 
+    recognise(request, buyer.member_id, at)
     sets = loyalty.published_sets()
     summary = loyalty.summary(buyer.member_id, at)
     offers = current_offers(at)

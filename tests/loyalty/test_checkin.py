@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 
 import pytest
+from django.utils import translation
 
 from crm.models import Member
 from loyalty import api as loyalty
@@ -106,8 +107,9 @@ def test_the_history_says_which_day_in_a_row_it_was(xiaolu: Member, signin_rule:
 
     [line, *_] = loyalty.history(xiaolu.pk)
 
-    assert loyalty.headline(line) == "Daily sign-in"
-    assert "Daily sign-in: 6 points on day 3 in a row." in loyalty.explain(line)
+    with translation.override("en"):
+        assert loyalty.headline(line) == "Daily sign-in"
+        assert "Daily sign-in: 6 points on day 3 in a row." in loyalty.explain(line)
 
 
 class TestTheBoard:

@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from crm.models import Member, StaffAction
 from crm.own_profile import complete_profile, whole_phone
@@ -178,5 +179,6 @@ class TestCodes:
 
         [line] = loyalty.history(xiaolu.pk)
 
-        assert loyalty.headline(line) == "Campaign code"
-        assert "Campaign code: 20 points." in loyalty.explain(line)
+        with translation.override("en"):
+            assert loyalty.headline(line) == "Campaign code"
+            assert "Campaign code: 20 points." in loyalty.explain(line)

@@ -160,6 +160,15 @@ class Referral(Act):
         Whole(_("Points for a yuan"), _("How many points the promoter gets for each yuan of his share."), minimum=1), 1
     )
     points: int = setting(Whole(_("Points"), _("Fixed, instead of a percentage.")), 0)
+    days: int = setting(
+        Whole(
+            _("Visit is remembered for (days)"),
+            _("So long after opening the link the new buyer's first order still counts."),
+            minimum=1,
+            maximum=365,
+        ),
+        30,
+    )
     products: tuple[ReferralShare, ...] = setting(
         ReferralShares(_("Products with a share of their own"), _("Instead of the usual one; 0 for none.")), ()
     )
