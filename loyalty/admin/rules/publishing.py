@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.core.signing import BadSignature, TimestampSigner
 from django.db import transaction
 from django.db.models import Max
@@ -31,6 +32,7 @@ from loyalty.rulebook import NotADraft, publish, roll_back, rows_of
 from loyalty.validity import programme_zone
 
 TOKEN_SECONDS = 3600
+REMEMBERED_SECONDS = 600
 _SALT = "loyalty.rules"
 _FEN_A_YUAN = 100
 
@@ -137,7 +139,7 @@ class MostPaid:
 def most_it_pays(rules: PureRules, vocabulary: Vocabulary, at: datetime) -> MostPaid:
     """Work out which order gets the largest share of its price back, at what a point costs the shop now."""
     cost = cost_on(at).per_point
-    most = highest_share(rules, cost * _FEN_A_YUAN, programme_zone())
+    most = _highest_share(rules, cost * _FEN_A_YUAN)
     names = {rule.code: rule.name or str(rule.kind.label) for rule in rules.rules}
     return MostPaid(
         percent=plain(most.percent),
@@ -149,6 +151,17 @@ def most_it_pays(rules: PureRules, vocabulary: Vocabulary, at: datetime) -> Most
         rules=[names.get(code, code) for code in most.rules],
         facts=list(_facts(most, rules, vocabulary)),
     )
+
+
+def _highest_share(rules: PureRules, fen_a_point: Decimal) -> HighestShare:
+    """The share, remembered for a while: trying out many festivals takes seconds, and a form may be sent twice."""
+    zone = programme_zone()
+    content = json.dumps([rules.as_json()["rules"], str(fen_a_point), str(zone)], sort_keys=True)
+    key = f"loyalty.rules.highest_share:{hashlib.sha256(content.encode()).hexdigest()}"
+    most: HighestShare = cache.get_or_set(
+        key, lambda: highest_share(rules, fen_a_point, zone), timeout=REMEMBERED_SECONDS
+    )
+    return most
 
 
 def _facts(most: HighestShare, rules: PureRules, vocabulary: Vocabulary) -> list[tuple[str, str]]:
