@@ -369,3 +369,46 @@ class TestLayers:
         report = self.lint(copy_of_the_house)
 
         assert re.search(rf"{contract}.* BROKEN", report), report
+
+
+# The table of the laws itself.
+
+NAMED = re.compile(r"`(tests/[\w/]+\.py)((?:::\w+)+)`")
+
+
+def missing_tests(text: str) -> list[str]:
+    """Which of the tests that a text names are not there."""
+    missing = []
+    for path, names in NAMED.findall(text):
+        scope: ast.AST = ast.parse((PROJECT / path).read_text()) if (PROJECT / path).exists() else ast.Module([], [])
+        for name in names.removeprefix("::").split("::"):
+            inside = [n for n in ast.iter_child_nodes(scope) if getattr(n, "name", "") == name]
+            if not inside:
+                missing.append(f"{path}{names}")
+                break
+            scope = inside[0]
+    return missing
+
+
+class TestTableOfLaws:
+    TEXT = (PROJECT / "docs" / "laws.md").read_text()
+    ROWS = [line.strip("|").split("|") for line in TEXT.splitlines() if line.startswith("| ")][1:]
+
+    def test_every_test_that_it_names_is_there(self) -> None:
+        assert len(NAMED.findall(self.TEXT)) > 50
+        assert missing_tests(self.TEXT) == []
+
+    def test_one_that_is_not_is_found(self) -> None:
+        assert missing_tests("`tests/test_house_laws.py::TestLayers::test_that_never_was`")
+        assert missing_tests("`tests/test_nowhere.py::test_imports_run_down`")
+        assert missing_tests("`tests/test_house_laws.py::TestLayers::test_imports_run_down`") == []
+
+    def test_every_law_has_a_guard_a_proof_and_a_counter_test(self) -> None:
+        laws = {match.group(1) for row in self.ROWS if (match := re.match(r" \*{0,2}(\d+)\b", row[0]))}
+
+        assert laws == {str(number) for number in range(1, 13)}
+        for row in self.ROWS:
+            assert len(row) == 4
+            assert row[1].strip(), row
+            assert NAMED.search(row[2]), row
+            assert NAMED.search(row[3]), row

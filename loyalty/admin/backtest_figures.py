@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.apps import apps
@@ -15,7 +15,11 @@ from loyalty.liability import yuan_to_fen_half_up
 from loyalty.models import BacktestJob
 from loyalty.tablefiles import Cell
 
-_TENTH = Decimal("0.1")
+_TENTH, _HUNDREDTH = Decimal("0.1"), Decimal("0.01")
+
+
+def _percent_half_up(part: Decimal, whole: Decimal, place: Decimal) -> Decimal:
+    return (part * 100 / whole).quantize(place, ROUND_HALF_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Row:
     @property
     def percent(self) -> Decimal | None:
         """The difference in percent of what was paid then; None where that was nothing."""
-        return (Decimal(self.more) * 100 / self.live).quantize(_TENTH) if self.live else None
+        return _percent_half_up(Decimal(self.more), Decimal(self.live), _TENTH) if self.live else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ class Shown:
     @property
     def share(self) -> Decimal | None:
         """What the candidate's points cost, in percent of what was paid; None where nothing was."""
-        return (self.kept.yuan * 100 / self.paid).quantize(Decimal("0.01")) if self.paid else None
+        return _percent_half_up(self.kept.yuan, self.paid, _HUNDREDTH) if self.paid else None
 
     def gainers(self) -> list[tuple[int, Row]]:
         """Who gains most, by the member's id."""
@@ -110,7 +114,7 @@ class Shown:
         shown = []
         for row in rows:
             paid, yuan = _yuan(row["paid"]), yuan_to_fen_half_up(row["candidate"] * self.cost)
-            percent = (yuan * 100 / paid).quantize(_TENTH) if paid else None
+            percent = _percent_half_up(yuan, paid, _TENTH) if paid else None
             number = orders[row["order"]].external_no if row["order"] in orders else ""
             shown.append(DearOrder(row["order"], number, paid, row["live"], row["candidate"], yuan, percent))
         return shown

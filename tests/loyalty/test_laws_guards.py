@@ -8,15 +8,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
 from django.db.utils import IntegrityError
 from django.test.utils import CaptureQueriesContext
 
-from crm import order_merge
+from crm import feeds, order_merge
 from crm.choices import OrderStatus
+from crm.feeds import Problem
+from crm.feeds.messages import describe
 from crm.feeds.records import BuyerRecord, OrderRecord
+from crm.imports.pipeline import Source, run_file
 from crm.models import Channel, Member
 from crm.orders import record
 from loyalty import accrual, order_plan
@@ -24,6 +28,8 @@ from loyalty.api import KeyConflict, burn, run_nightly, undo
 from loyalty.journal import post
 from loyalty.models import Entry
 from tests.cast import NOON
+from tests.crm.files import Trade
+from tests.crm.files import write as write_file
 from tests.factories import MemberFactory
 from tests.loyalty.postings import balance, earned, left, waiting, write
 from tests.loyalty.rulesets import publish_rules, rule
@@ -255,3 +261,36 @@ class TestSetsInsteadOfLoops:
         chunked = self.statements(lambda: run_nightly(at + DAY, at=at + DAY, accounts_per_chunk=1))
 
         assert chunked > 40
+
+
+class TestNothingIsDropped:
+    """Law 12. The guard: what a feed cannot use is an item like any other, a ``Problem`` with its line and reason."""
+
+    @staticmethod
+    def rows_accounted_for(shop: Channel, folder: Path) -> tuple[int, list[Problem]]:
+        """Import three rows of which one is damaged: how many were recorded or refused, and what was refused."""
+        damaged = Trade(3, "mei_chen", no="3.51531E+16")
+        file = write_file(folder / "march.csv", [Trade(1, "a"), Trade(2, "b"), damaged])
+        refused: list[Problem] = []
+        counts = run_file(Source(file, shop), at=NOON, save=lambda batch: refused.extend(batch.problems))
+        assert counts.rejected == len(refused)
+        return counts.orders_new + counts.rejected, refused
+
+    def test_every_row_of_a_file_is_recorded_or_refused_with_its_reason(self, shop: Channel, tmp_path: Path) -> None:
+        accounted, [problem] = self.rows_accounted_for(shop, tmp_path)
+
+        assert accounted == 3
+        assert (problem.line_no, problem.column, problem.value) == (4, "订单编号", "3.51531E+16")
+        assert str(describe(problem))
+
+    def test_without_the_guard_a_row_would_be_missing_from_the_sums(
+        self, shop: Channel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read = feeds.read
+        monkeypatch.setattr(
+            feeds, "read", lambda *a, **rest: (item for item in read(*a, **rest) if not isinstance(item, Problem))
+        )
+
+        accounted, refused = self.rows_accounted_for(shop, tmp_path)
+
+        assert (accounted, refused) == (2, [])
