@@ -98,7 +98,9 @@ class Order(models.Model):
             models.Index(fields=["-placed_at"], name="crm_order_placed"),
         ]
         # The upper floors name orders by their ids, without foreign keys.
-        triggers = [pgtrigger.Protect(name="order_never_deleted", operation=pgtrigger.Delete, level=pgtrigger.Statement)]
+        triggers = [
+            pgtrigger.Protect(name="order_never_deleted", operation=pgtrigger.Delete, level=pgtrigger.Statement),
+        ]
 
     def __str__(self) -> str:
         return self.external_no

@@ -323,7 +323,7 @@ def test_an_order_is_never_deleted(shop: Channel) -> None:
     """The journal names orders without a foreign key; the trigger order_never_deleted is its guard."""
     order = Order.objects.create(channel=shop, external_no="1")
 
-    with pytest.raises(DatabaseError, match="order_never_deleted|delete"), transaction.atomic():
+    with pytest.raises(DatabaseError, match="delete"), transaction.atomic():
         order.delete()
 
     assert Order.objects.filter(external_no="1").exists()
