@@ -159,9 +159,10 @@ def _highest_share(rules: PureRules, fen_a_point: Decimal) -> HighestShare:
     zone = programme_zone()
     content = json.dumps([rules.as_json()["rules"], str(fen_a_point), str(zone)], sort_keys=True)
     key = f"loyalty.rules.highest_share:{hashlib.sha256(content.encode()).hexdigest()}"
-    most: HighestShare = cache.get_or_set(
-        key, lambda: highest_share(rules, fen_a_point, zone), timeout=REMEMBERED_SECONDS
-    )
+    most: HighestShare | None = cache.get(key)
+    if most is None:
+        most = highest_share(rules, fen_a_point, zone)
+        cache.set(key, most, timeout=REMEMBERED_SECONDS)
     return most
 
 
