@@ -134,7 +134,7 @@ def promoter_figures(member_id: int) -> PromoterFigures:
     """A promoter's links with their clicks, orders and points. Four queries, however many links."""
     links = list(
         ReferralLink.objects.filter(promoter=member_id)
-        .order_by("product_id", "channel__name", "pk")
+        .order_by(F("product").asc(nulls_first=True), "channel__name", "pk")
         .values_list("pk", "token", "channel_id", "channel__name", "product_id", "product__title")
     )
     clicks = dict(

@@ -17,7 +17,7 @@ from redemption.models import CouponPlan
 from tests.cast import GivePoints
 from tests.redemption.conftest import SignIn
 
-PAGES = ["/", "/history/", "/coupons/", "/coupons/mine/", "/account/logout/", "/nowhere/"]
+PAGES = ["/", "/history/", "/coupons/", "/coupons/mine/", "/profile/", "/account/logout/", "/nowhere/"]
 
 
 @pytest.mark.parametrize("path", PAGES)
