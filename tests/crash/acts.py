@@ -11,8 +11,13 @@ from loyalty.journal import post
 from loyalty.posting import InsufficientPoints, NothingOpen, Posting, Verb, accrual, maturation, reversal
 
 AT = datetime(2026, 3, 10, 4, 0, tzinfo=UTC)
+TOMORROW = AT + timedelta(days=1)
 NEXT_YEAR = AT + timedelta(days=365)
-KINDS = ("earn", "earn", "await", "mature", "burn", "burn", "hold", "capture", "release", "undo", "take_back", "batch")
+MOVES = (
+    "earn", "earn", "earn_briefly", "await", "mature", "burn", "burn", "hold", "capture", "release", "undo",
+    "take_back", "batch",
+)  # fmt: skip
+KINDS = (*MOVES * 10, "night")
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Act:
         """Do it, for the first time or again; ``refused`` is an answer like any other."""
         try:
             _WAYS[self.kind](self)
-        except (InsufficientPoints, NothingOpen):
+        except (InsufficientPoints, NothingOpen, loyalty.NightBusy):
             return "refused"
         return "written"
 
@@ -59,6 +64,11 @@ def _earned(act: Act, key: str) -> Posting:
     return accrual(act.member_id, act.points, key=key, effective_at=AT, available_at=AT, expires_at=NEXT_YEAR)
 
 
+def _earn_briefly(act: Act) -> Any:
+    posting = accrual(act.member_id, act.points, key=act.key, effective_at=AT, available_at=AT, expires_at=TOMORROW)
+    return post([posting], at=AT)
+
+
 def _await(act: Act) -> Any:
     return post([accrual(act.member_id, act.points, key=act.key, effective_at=AT, pending=True)], at=AT)
 
@@ -74,7 +84,9 @@ def _burn(act: Act) -> Any:
 
 
 def _hold(act: Act) -> Any:
-    return loyalty.hold(act.member_id, act.points, key=act.key, at=AT, deadline=NEXT_YEAR)
+    """Every other one lapses in the night."""
+    deadline = TOMORROW if act.points % 2 else NEXT_YEAR
+    return loyalty.hold(act.member_id, act.points, key=act.key, at=AT, deadline=deadline)
 
 
 def _capture(act: Act) -> Any:
@@ -99,8 +111,16 @@ def _batch(act: Act) -> Any:
     return post([_earned(act, act.key), spent], at=AT)
 
 
+def _night(act: Act) -> Any:
+    """The night of tomorrow comes round, in small chunks, so that it is killed in between: holds and points lapse, and
+    the day is closed. It comes again and again, as to the writers it is always today."""
+    night = TOMORROW + timedelta(days=1)
+    return loyalty.run_nightly(night, at=night, accounts_per_chunk=5)
+
+
 _WAYS = {
     "earn": _earn,
+    "earn_briefly": _earn_briefly,
     "await": _await,
     "mature": _mature,
     "burn": _burn,
@@ -110,4 +130,5 @@ _WAYS = {
     "undo": _undo,
     "take_back": _take_back,
     "batch": _batch,
+    "night": _night,
 }
