@@ -39,8 +39,38 @@ def check_deployment(app_configs: Sequence[Any] | None, **options: Any) -> list[
                 id="config.W007",
             )
         )
+    found += check_grant_limits()
     if settings.DATABASE_URL:
         found += check_beside_external_database()
+    return found
+
+
+def check_grant_limits() -> list[checks.CheckMessage]:
+    """Return the warnings for limits of points that cannot do what they are for."""
+    found: list[checks.CheckMessage] = []
+    total, member = settings.GRANT_TOTAL_LIMIT, settings.GRANT_MEMBER_LIMIT
+    if total < 0 or member < 0:
+        found.append(
+            checks.Warning(
+                _("A limit for giving points is below zero: every grant waits for a second person, even an empty one."),
+                hint=_(
+                    "Set GRANT_TOTAL_LIMIT and GRANT_MEMBER_LIMIT to numbers of points; 0 asks for approval always."
+                ),
+                id="config.W008",
+            )
+        )
+    if member > total:
+        found.append(
+            checks.Warning(
+                _(
+                    "GRANT_MEMBER_LIMIT (%(member)s) is above GRANT_TOTAL_LIMIT (%(total)s): it can never be reached, "
+                    "because what one member gets is part of the total."
+                )
+                % {"member": member, "total": total},
+                hint=_("Set GRANT_MEMBER_LIMIT to less than GRANT_TOTAL_LIMIT."),
+                id="config.W009",
+            )
+        )
     return found
 
 

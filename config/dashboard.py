@@ -34,6 +34,9 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         figures.append({"label": _("Orders"), "value": orders.count(), "url": "admin:crm_order_changelist"})
     if user.has_perm("loyalty.view_account"):
         figures += _points(context)
+    if user.has_perm("loyalty.approve_grant") and (waiting := loyalty.waiting_grants()):
+        page = "admin:loyalty_grant_changelist"
+        figures.append({"label": _("Points grants that wait for approval"), "value": waiting, "url": page})
     return {
         **context,
         "title": _("Home"),

@@ -124,6 +124,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 50},
     },
+    "resume stalled grants": {
+        "task": "loyalty.tasks.resume_stalled_grants",
+        "schedule": 60.0,
+        "options": {"expires": 50},
+    },
     # In the programme's time zone, which is Celery's; a few minutes after midnight the clocks of all machines agree.
     "night work": {"task": "loyalty.tasks.run_nightly", "schedule": crontab(hour=0, minute=10)},
 }
@@ -261,6 +266,9 @@ SHOP_CONTACT = env.str("SHOP_CONTACT", "")
 
 # Before rules are published that can pay more than this share of a price, the page warns.
 EARNING_WARNING_PERCENT = env.decimal("EARNING_WARNING_PERCENT", Decimal(10))
+# Points that one person may give or take: above either limit a second one has to approve.
+GRANT_TOTAL_LIMIT = env.int("GRANT_TOTAL_LIMIT", 100_000)  # In one grant, given and taken added up.
+GRANT_MEMBER_LIMIT = env.int("GRANT_MEMBER_LIMIT", 10_000)  # To or from one member at once.
 
 SITE_LABEL = _("Pointkeeper")
 

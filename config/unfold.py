@@ -50,6 +50,15 @@ NAVIGATION = [
     _group(
         _("Points"),
         _list(_("Points accounts"), "account_balance_wallet", "loyalty.account"),
+        _item(_("Give points to many"), "redeem", "loyalty_grant_add", "loyalty.add_grant"),
+        _item(
+            _("Points grants"),
+            "approval",
+            "loyalty_grant_changelist",
+            "loyalty.view_grant",
+            "loyalty.add_grant",
+            "loyalty.approve_grant",
+        ),
         _list(_("Journal"), "menu_book", "loyalty.entry"),
         _list(_("Lots"), "stacks", "loyalty.lot"),
         _list(_("Daily closes"), "event_available", "loyalty.dayclose"),

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
-from django.http import HttpRequest
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import Promise
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
@@ -42,8 +42,20 @@ class Column:
     empty: Any = ""
 
 
+@dataclass(frozen=True)
+class MemberAction:
+    """An act on selected members, offered on the member list to those who have ``permission``. ``run`` gets the list's
+    admin, the request and the members, and answers with a page or None for the list."""
+
+    name: str
+    title: Text
+    run: Callable[[ModelAdmin, HttpRequest, "QuerySet[Any]"], HttpResponse | None]
+    permission: str
+
+
 _panels: dict[str, Panel] = {}
 _columns: dict[str, Column] = {}
+_actions: dict[str, MemberAction] = {}
 
 
 def add_member_panel(panel: Panel) -> None:
@@ -54,6 +66,16 @@ def add_member_panel(panel: Panel) -> None:
 def add_member_column(column: Column) -> None:
     """Put a column into the member list; the same name replaces the earlier one."""
     _columns[column.name] = column
+
+
+def add_member_action(action: MemberAction) -> None:
+    """Offer an act on the member list; the same name replaces the earlier one."""
+    _actions[action.name] = action
+
+
+def member_actions(request: HttpRequest) -> list[MemberAction]:
+    """Return the acts of the upper floors that this person may do."""
+    return [action for action in _actions.values() if may(request, action.permission)]
 
 
 def member_panels(request: HttpRequest) -> list[Panel]:

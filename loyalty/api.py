@@ -7,6 +7,7 @@ from loyalty.choices import EntryKind
 from loyalty.explain import explain, headline
 from loyalty.figures import MonthFlow, PointsTotals, monthly_flow, points_totals
 from loyalty.gifts import LONGEST_CODE, NoGift, fixed_gift, profile_rewarded, redeem_code, reward_profile
+from loyalty.grants.approval import waiting_grants
 from loyalty.journal import expire_due, post
 from loyalty.movements import adjust, burn, capture, hold, open_balance, release, undo
 from loyalty.nightly import NightBusy, run_nightly
@@ -105,4 +106,5 @@ __all__ = [
     "undo",
     "valid_until",
     "validity_end",
+    "waiting_grants",
 ]

@@ -7,7 +7,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from loyalty import nightly
-from loyalty.backtest import jobs
+from loyalty.backtest import jobs as backtests
+from loyalty.grants import jobs as grants
+from loyalty.grants import making
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +41,28 @@ def apply_policy() -> None:
 @shared_task
 def run_backtest(job_id: int) -> None:
     """Try rules on past orders, as somebody of the staff has asked for."""
-    jobs.run(job_id, clock=timezone.now)
+    backtests.run(job_id, clock=timezone.now)
 
 
 @shared_task
 def resume_stalled_backtests() -> None:
     """Send again every backtest whose worker died or whose message was lost. The scheduler calls this every minute."""
-    jobs.take_up_stalled(at=timezone.now())
+    backtests.take_up_stalled(at=timezone.now())
+
+
+@shared_task
+def check_grant(grant_id: int) -> None:
+    """Read an uploaded grant into its rows, before anything is given."""
+    making.check(grant_id, at=timezone.now())
+
+
+@shared_task
+def run_grant(grant_id: int) -> None:
+    """Post the rows of a grant that has all the words it needs, from where it was last left."""
+    grants.run(grant_id, clock=timezone.now)
+
+
+@shared_task
+def resume_stalled_grants() -> None:
+    """Send again every grant whose worker died or whose message was lost. The scheduler calls this every minute."""
+    grants.take_up_stalled(at=timezone.now())

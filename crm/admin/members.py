@@ -25,7 +25,17 @@ from crm.admin.member_import import MemberImportExportMixin
 from crm.admin.member_search import find_members
 from crm.admin.tags import TagFilter, member_tags_view, tag_many
 from crm.admin.tiers import TierFilter, grant_view
-from crm.adminkit import PERSONAL_DATA, Column, masked_email, masked_phone, may, member_columns, names_field, person
+from crm.adminkit import (
+    PERSONAL_DATA,
+    Column,
+    masked_email,
+    masked_phone,
+    may,
+    member_actions,
+    member_columns,
+    names_field,
+    person,
+)
 from crm.adminkit import member_panels as panels_of
 from crm.feeds.cells import read_phone
 from crm.models import Member, MemberTag, Order, Tier
@@ -142,6 +152,10 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
             return path(f"<int:member_id>/{route}/", wrapped, name=f"crm_member_{name}")
 
         return [page("tags", "tags", member_tags_view), page("tier", "tier", grant_view), *super().get_urls()]
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions: dict[str, Any] = super().get_actions(request)
+        return actions | {act.name: (act.run, act.name, act.title) for act in member_actions(request)}
 
     def get_fields(self, request: HttpRequest, obj: Member | None = None) -> list[Any]:
         if obj is None or may(request, PERSONAL_DATA):

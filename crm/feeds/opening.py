@@ -106,6 +106,14 @@ def read(
         raise failure.as_unreadable() from None
 
 
+def open_table(path: Path) -> Table:
+    """Open a file that is no order file as a table; what its columns mean is the caller's business.
+
+    The whole text is decoded first, so that its encoding is known. Raises ``UnreadableFile``, as reading its rows does.
+    """
+    return open_workbook(path) if _is_packed_workbook(path) else _open_checked(path, detect_encoding(path), "")
+
+
 def _open_checked(path: Path, encoding: str, delimiter: str) -> Table:
     try:
         return open_text_table(path, encoding, delimiter)

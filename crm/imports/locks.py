@@ -2,7 +2,7 @@
 
 A session-level advisory lock lives as long as its database connection: a worker that is killed frees it at once,
 without anybody cleaning up. The lock only spares work. What keeps two workers from recording a batch twice is that
-every batch moves the file's position on from the value it was read at (see ``crm.imports.jobs``).
+every batch moves the job's position on from the value it was read at (see ``crm.imports.jobs``).
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
 """Adjusting points by hand: amount and reason, then what it leads to, then the confirmation.
 
 The confirmation carries a signed token with all that was shown, so what is booked is what was seen; and the token's own
-number is the key of the journal, so a second click books nothing.
+number is the key of the journal, so a second click books nothing. Above the limit for one member nothing is booked: a
+second person has to approve it first (``loyalty.grants``).
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from crm.adminkit import may, person
 from crm.api import log_action
+from loyalty.grants.approval import limits
+from loyalty.grants.making import propose_adjustment
 from loyalty.movements import adjust
 from loyalty.policies import valid_until
 from loyalty.posting import InsufficientPoints, Outcome
@@ -127,8 +130,7 @@ def adjust_view(model_admin: ModelAdmin, request: HttpRequest, member_id: int) -
         raise Http404
     page = reverse("admin:crm_member_change", args=[member_id])
     if request.method == "POST" and "token" in request.POST:
-        _confirmed(request, member_id)
-        return HttpResponseRedirect(f"{page}#points")
+        return HttpResponseRedirect(_confirmed(request, member_id) or f"{page}#points")
     account = summary(member_id, timezone.now())
     form = AdjustForm(request.POST or None, account=account)
     context = {
@@ -142,17 +144,21 @@ def adjust_view(model_admin: ModelAdmin, request: HttpRequest, member_id: int) -
     if request.method == "POST" and form.is_valid():
         adjustment = Adjustment(member_id, form.cleaned_data["points"], form.cleaned_data["reason"], token_urlsafe(12))
         after = account.balance + adjustment.points
-        context |= {"adjustment": adjustment, "token": adjustment.token(), "after": after}
+        above = limits().exceeded_by(abs(adjustment.points), abs(adjustment.points))
+        context |= {"adjustment": adjustment, "token": adjustment.token(), "after": after, "above_limit": above}
         end = valid_until(timezone.now())
         context["last_moment"] = end and end - timedelta(microseconds=1)
     return TemplateResponse(request, "admin/loyalty/adjust.html", context)
 
 
-def _confirmed(request: HttpRequest, member_id: int) -> None:
+def _confirmed(request: HttpRequest, member_id: int) -> str:
+    """Book it, or have it wait for a second person; the answer is the page to go to then."""
     adjustment = Adjustment.from_token(request.POST["token"])
     if adjustment is None or adjustment.member_id != member_id:
         messages.error(request, _("The page had been open for too long. Nothing was booked; please start again."))
-        return
+        return ""
+    if limits().exceeded_by(abs(adjustment.points), abs(adjustment.points)):
+        return _proposed(request, adjustment)
     try:
         outcome = book(adjustment, actor_id=person(request), at=timezone.now())
     except InsufficientPoints as error:
@@ -161,10 +167,29 @@ def _confirmed(request: HttpRequest, member_id: int) -> None:
             _("The member has spent points in the meantime: only %(available)s are left. Nothing was booked.")
             % {"available": error.available},
         )
-        return
+        return ""
     if outcome.repeated:
         messages.info(request, _("This adjustment was already booked. It was not booked again."))
     else:
         messages.success(
             request, _("Booked. The balance is now %(balance)s points.") % {"balance": outcome.balance_after}
         )
+    return ""
+
+
+def _proposed(request: HttpRequest, adjustment: Adjustment) -> str:
+    bounds = limits()
+    grant, made = propose_adjustment(
+        adjustment.member_id,
+        adjustment.points,
+        token=adjustment.number,
+        reason=adjustment.reason,
+        actor_id=person(request),
+        at=timezone.now(),
+        limits=(bounds.total, bounds.member),
+    )
+    if made:
+        messages.info(request, _("Above the limit: a second person has to approve this adjustment now."))
+    else:
+        messages.info(request, _("This adjustment waits for approval already. It was not asked for again."))
+    return reverse("admin:loyalty_grant_change", args=[grant.pk])

@@ -10,6 +10,7 @@ from loyalty.models.backtest import BacktestJob
 from loyalty.models.checkin import CheckIn
 from loyalty.models.close import DayClose, EntrySeal, LiabilityRate
 from loyalty.models.entry import Entry
+from loyalty.models.grant import Grant, GrantRow
 from loyalty.models.hold import Hold
 from loyalty.models.lot import Lot, LotUse
 from loyalty.models.policy import LotRenewal, PolicyApplication, ValidityPolicy
@@ -24,6 +25,8 @@ __all__ = [
     "EarnRule",
     "Entry",
     "EntrySeal",
+    "Grant",
+    "GrantRow",
     "Hold",
     "LiabilityRate",
     "Lot",

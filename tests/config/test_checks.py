@@ -17,6 +17,8 @@ SOUND: dict[str, Any] = {
     "DEBUG": False,
     "DEMO": False,
     "EMAIL_URL": "smtp://mail.example",
+    "GRANT_MEMBER_LIMIT": 10_000,
+    "GRANT_TOTAL_LIMIT": 100_000,
     "HTTPS": True,
     "SECRET_KEY": "chosen by the operator",
 }
@@ -77,3 +79,13 @@ def test_a_threshold_that_warns_of_all_rules_or_of_none_is_reported(
     warnings: Callable[..., list[str]], percent: Decimal
 ) -> None:
     assert warnings(EARNING_WARNING_PERCENT=percent) == ["config.W007"]
+
+
+def test_a_limit_below_zero_asks_two_people_for_nothing(warnings: Callable[..., list[str]]) -> None:
+    assert warnings(GRANT_MEMBER_LIMIT=-1) == ["config.W008"]
+    assert warnings(GRANT_MEMBER_LIMIT=-2, GRANT_TOTAL_LIMIT=-1) == ["config.W008"]
+    assert warnings(GRANT_MEMBER_LIMIT=0, GRANT_TOTAL_LIMIT=0) == []
+
+
+def test_a_limit_for_a_member_above_that_of_a_grant_is_never_reached(warnings: Callable[..., list[str]]) -> None:
+    assert warnings(GRANT_MEMBER_LIMIT=100_001) == ["config.W009"]

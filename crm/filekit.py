@@ -1,0 +1,24 @@
+"""What the upper floors may use to read the tables that people upload."""
+
+from crm.feeds.cells import CellError, clean, read_email, read_id, read_phone
+from crm.feeds.messages import describe as describe_file_problem
+from crm.feeds.opening import open_table
+from crm.feeds.records import UnreadableFile
+from crm.feeds.tables import Table, fitted, is_blank
+from crm.imports.uploads import is_packed, shown_name
+
+__all__ = [
+    "CellError",
+    "Table",
+    "UnreadableFile",
+    "clean",
+    "describe_file_problem",
+    "fitted",
+    "is_blank",
+    "is_packed",
+    "open_table",
+    "read_email",
+    "read_id",
+    "read_phone",
+    "shown_name",
+]
