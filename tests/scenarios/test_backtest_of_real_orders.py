@@ -75,11 +75,11 @@ def tried(rules: RuleSet) -> dict[str, Any]:
 
 
 def given_by_rule() -> Counter[str]:
-    """What the journal says each rule gave."""
+    """What the journal says each rule gave: by the latest award of each order, for an invoice may come in two parts."""
+    accruals = Entry.objects.filter(kind=EntryKind.ACCRUAL, order__isnull=False).order_by("pk")
+    awards = dict(accruals.values_list("order_id", "trace__award"))
     points: Counter[str] = Counter()
-    for award in Entry.objects.filter(kind=EntryKind.ACCRUAL, order__isnull=False).values_list(
-        "trace__award", flat=True
-    ):
+    for award in awards.values():
         for code, _kind, _base, _factor, given, *_rest in award["rules"]:
             points[code] += given
     return points
