@@ -51,6 +51,13 @@ NAVIGATION = [
         _("Points"),
         _list(_("Points accounts"), "account_balance_wallet", "loyalty.account"),
         _item(_("Give points to many"), "redeem", "loyalty_grant_add", "loyalty.add_grant"),
+        _item(_("Points for past purchases"), "history_edu", "loyalty_pastgap_add", "loyalty.add_grant"),
+        _item(
+            _("Validity of imported points"),
+            "more_time",
+            "loyalty_importrenewal_add",
+            "loyalty.add_importrenewal",
+        ),
         _item(
             _("Points grants"),
             "approval",

@@ -5,7 +5,9 @@ from crm.claims import Buyer, Claim, ClaimState, buyer_of, claim_member, find_cl
 from crm.contacts import Contacts, contacts_of
 from crm.events import OrderChange, OrderChanges, ReturnsChange, on_orders_changed
 from crm.imports.cells import guarded
+from crm.imports.finished import FinishedImport, finished_import, finished_imports
 from crm.imports.locks import job_lock, locked_jobs
+from crm.newcomers import Newcomer, make_newcomers
 from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_facts, order_facts
 from crm.order_stream import PaidOrder, count_paid_orders, first_and_last_paid, ids_of_orders_since, paid_orders
 from crm.own_profile import OwnProfile, complete_profile, members_born_on, own_profile, whole_phone
@@ -20,8 +22,10 @@ __all__ = [
     "Claim",
     "ClaimState",
     "Contacts",
+    "FinishedImport",
     "GrantRefused",
     "LineDetails",
+    "Newcomer",
     "OrderChange",
     "OrderChanges",
     "OrderDetails",
@@ -41,6 +45,8 @@ __all__ = [
     "contacts_of",
     "count_paid_orders",
     "find_claim",
+    "finished_import",
+    "finished_imports",
     "first_and_last_paid",
     "grant_tier",
     "guarded",
@@ -48,6 +54,7 @@ __all__ = [
     "job_lock",
     "locked_jobs",
     "log_action",
+    "make_newcomers",
     "make_usual_tiers",
     "member_facts",
     "members_born_on",

@@ -1,6 +1,6 @@
 """What the upper floors may use to read the tables that people upload."""
 
-from crm.feeds.cells import CellError, clean, read_email, read_id, read_phone
+from crm.feeds.cells import CellError, clean, read_email, read_id, read_money, read_phone
 from crm.feeds.messages import describe as describe_file_problem
 from crm.feeds.opening import open_table
 from crm.feeds.records import UnreadableFile
@@ -19,6 +19,7 @@ __all__ = [
     "open_table",
     "read_email",
     "read_id",
+    "read_money",
     "read_phone",
     "shown_name",
 ]

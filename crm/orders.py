@@ -57,10 +57,15 @@ def record_prepared(channel: Channel, rounds: Iterable[Staged], *, at: datetime)
     """Record what ``crm.order_staging.prepare`` has made of a batch, maybe in another thread."""
     report = RecordReport()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_RECORDING, channel.pk])
+        lock_recording(cursor, channel.pk)
         for staged in rounds:
             report.add(_record_round(cursor, channel, staged, at))
     return report
+
+
+def lock_recording(cursor: CursorWrapper, channel_id: int) -> None:
+    """Have whoever brings buyers or orders into a channel take turns, until the end of the transaction."""
+    cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_RECORDING, channel_id])
 
 
 def _record_round(cursor: CursorWrapper, channel: Channel, staged: Staged, at: datetime) -> RecordReport:

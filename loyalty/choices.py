@@ -45,6 +45,7 @@ class RenewalReason(models.TextChoices):
     PARTIAL_RETURN = "partial_return", _("A part of the order was returned")
     REVIVAL = "revival", _("Points came back after their validity had ended")
     POLICY = "policy", _("The validity policy was changed")
+    PAST_PURCHASE = "past_purchase", _("Points of past orders count from the day of their import")
 
 
 class RuleSetState(models.TextChoices):

@@ -22,6 +22,8 @@ def headline(line: StatementLine) -> str:
         return _order_headline(line)
     if line.kind is EntryKind.BURN and "yuan" in line.trace:
         return _("Coupon over %(yuan)s yuan") % {"yuan": line.trace["yuan"]}
+    if line.kind is EntryKind.OPENING and "past" in line.trace:
+        return _("For earlier purchases")
     if line.kind is EntryKind.ADJUSTMENT:
         return _("Given by the shop") if line.points > 0 else _("Deducted by the shop")
     if line.kind is EntryKind.ACCRUAL and line.trace.get("act") in KINDS:
@@ -153,7 +155,10 @@ def _expiry(line: StatementLine) -> list[str]:
 
 
 def _opening(line: StatementLine) -> list[str]:
-    return [_("Points that you had before this system was introduced.")]
+    if "past" not in line.trace:
+        return [_("Points that you had before this system was introduced.")]
+    facts = {"time": line.trace["past"], "yuan": line.trace["paid"], "points": line.points}
+    return [_("Purchases of the time “%(time)s”, %(yuan)s yuan in all: %(points)s points.") % facts]
 
 
 def _hold(line: StatementLine) -> list[str]:

@@ -10,6 +10,10 @@ from loyalty import nightly
 from loyalty.backtest import jobs as backtests
 from loyalty.grants import jobs as grants
 from loyalty.grants import making
+from loyalty.models import Grant
+from loyalty.past_purchases import renewing
+from loyalty.past_purchases.checking import READING
+from loyalty.past_purchases.members import make_missing_members
 
 logger = logging.getLogger(__name__)
 
@@ -53,16 +57,24 @@ def resume_stalled_backtests() -> None:
 @shared_task
 def check_grant(grant_id: int) -> None:
     """Read an uploaded grant into its rows, before anything is given."""
-    making.check(grant_id, at=timezone.now())
+    making.check(grant_id, at=timezone.now(), readings={Grant.Source.PAST: READING})
 
 
 @shared_task
 def run_grant(grant_id: int) -> None:
     """Post the rows of a grant that has all the words it needs, from where it was last left."""
-    grants.run(grant_id, clock=timezone.now)
+    grants.run(grant_id, clock=timezone.now, prepare=make_missing_members)
+
+
+@shared_task
+def renew_import(renewal_id: int) -> None:
+    """Renew the points that an import brought, from where it was last left."""
+    renewing.run(renewal_id, clock=timezone.now)
 
 
 @shared_task
 def resume_stalled_grants() -> None:
-    """Send again every grant whose worker died or whose message was lost. The scheduler calls this every minute."""
+    """Send again every grant and renewal whose worker died or whose message was lost. The scheduler calls this every
+    minute."""
     grants.take_up_stalled(at=timezone.now())
+    renewing.take_up_stalled(at=timezone.now())

@@ -87,7 +87,12 @@ def short_rows(grant: Grant, *, full: bool) -> list[ShownRow]:
 
 def sample_rows(grant: Grant, *, full: bool) -> list[ShownRow]:
     """The first rows that can be posted."""
-    return _shown(grant.rows.filter(code=""), SAMPLE, full=full)
+    return _shown(grant.rows.filter(code="", before=None), SAMPLE, full=full)
+
+
+def repeated_rows(grant: Grant, *, full: bool) -> list[ShownRow]:
+    """The first rows that an earlier grant has given."""
+    return _shown(grant.rows.filter(before__isnull=False), ROWS_SHOWN, full=full)
 
 
 def _shown(rows: "QuerySet[GrantRow]", limit: int, *, full: bool) -> list[ShownRow]:
@@ -142,7 +147,7 @@ def report(grant: Grant, *, full: bool, refused_only: bool) -> Iterator[Sequence
     while page := list(rows.filter(line_no__gt=after)[:_AT_ONCE]):
         for row in page:
             shown = shown_row(row, full=full)
-            outcome = shown.outcome or (_("Left out") if row.code == "duplicate" else _("Refused") if row.code else "")
+            outcome = shown.outcome or _expected(row)
             yield (
                 shown.line_no,
                 shown.member_id,
@@ -154,6 +159,13 @@ def report(grant: Grant, *, full: bool, refused_only: bool) -> Iterator[Sequence
                 shown.reason,
             )
         after = page[-1].line_no
+
+
+def _expected(row: GrantRow) -> str:
+    """What becomes of a row that has not had its turn."""
+    if row.code:
+        return _("Left out") if row.code == "duplicate" else _("Refused")
+    return str(GrantRow.Outcome.REPEATED.label) if row.before_id else ""
 
 
 def steps(grant: Grant, *, stalled: bool) -> dict[str, Any]:

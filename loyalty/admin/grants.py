@@ -27,6 +27,7 @@ from crm.api import log_action
 from crm.filekit import is_packed
 from loyalty.admin import grant_page as pages
 from loyalty.admin.grant_forms import ConfirmForm, PointsForm, ReasonForm, RemarkForm, UploadForm
+from loyalty.admin.past_page import past_terms
 from loyalty.grants import approval, jobs, making
 from loyalty.grants.preview import Preview, cost_in_yuan, earlier_grants, same_file
 from loyalty.grants.rows import MAX_ROWS
@@ -171,19 +172,21 @@ class GrantAdmin(EndlessAdmin):
             "own": own,
             "nobody_else": can["can_decide"] and own and not _approvers(grant).exists(),
             "resume": can["can_resume"] and (own or _sees_all(request)),
-            **self._forms(request, grant, figures, can, forms_filled_in),
+            "past": past_terms(grant) if grant.source == Grant.Source.PAST else None,
+            "repeated": pages.repeated_rows(grant, full=full) if can["can_confirm"] or can["can_decide"] else [],
+            **self._forms(request, grant, can, forms_filled_in),
         }
         return TemplateResponse(request, "admin/loyalty/grant/grant.html", context)
 
     def _forms(
-        self, request: HttpRequest, grant: Grant, figures: Preview, can: dict[str, bool], given: dict[str, forms.Form]
+        self, request: HttpRequest, grant: Grant, can: dict[str, bool], given: dict[str, forms.Form]
     ) -> dict[str, Any]:
         """The steps that this person may take now, each with its form; those that were filled in wrongly come back."""
         own = grant.made_by_id == person(request)
         decide = can["can_decide"] and not own and may(request, APPROVE)
         steps: dict[str, forms.Form] = {}
         if can["can_confirm"] and own:
-            steps["confirm"] = _confirm_form(figures)
+            steps["confirm"] = _confirm_form(grant)
         if decide:
             steps |= {"approve": RemarkForm(), "reject": ReasonForm()}
         if can["can_cancel"] and own:
@@ -227,7 +230,7 @@ class GrantAdmin(EndlessAdmin):
         grant = self._grant(request, grant_id)
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = _confirm_form(Preview.from_json(grant.figures), request.POST)
+        form = _confirm_form(grant, request.POST)
         if not form.is_valid():
             return self._page(request, grant, confirm=form)
 
@@ -353,8 +356,11 @@ def _approvers(grant: Grant) -> "QuerySet[Any]":
     return approvers.filter(is_staff=True).exclude(pk=grant.made_by_id)
 
 
-def _confirm_form(figures: Preview, data: Any = None) -> ConfirmForm:
-    return ConfirmForm(data, duplicates=bool(figures.duplicates.rows), repeats=bool(figures.repeats.rows))
+def _confirm_form(grant: Grant, data: Any = None) -> ConfirmForm:
+    figures = Preview.from_json(grant.figures)
+    # For past purchases nothing is given again, whatever the reason.
+    repeats = bool(figures.repeats.rows) and grant.source != Grant.Source.PAST
+    return ConfirmForm(data, duplicates=bool(figures.duplicates.rows), repeats=repeats)
 
 
 def _to(grant_id: int) -> HttpResponseRedirect:

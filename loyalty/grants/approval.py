@@ -81,6 +81,8 @@ def confirm(
         grant = _locked(grant_id, [State.READY])
         if grant.made_by_id != actor_id:
             raise NotTheMaker
+        if repeat_reason and grant.source == Grant.Source.PAST:
+            raise ValueError("points for past purchases are given once, whatever the reason")
         if with_duplicates:
             grant.rows.filter(code="duplicate").update(code="", column="", value="")
         weight = weigh(grant_id, with_duplicates=False, with_repeats=bool(repeat_reason))

@@ -33,7 +33,6 @@ TITLES: Mapping[str, Sequence[str]] = MappingProxyType(
         ),
     }
 )  # fmt: skip
-_FIELDS = {title: field for field, titles in TITLES.items() for title in titles}
 _NOISE = re.compile(r"[\s_\-:;.*/()\[\]]+")
 _SHOWN = 20
 
@@ -52,16 +51,23 @@ class Columns:
         return "" if place is None else cells[place]
 
 
-def find_columns(header: Sequence[str]) -> Columns:
-    """Recognise the columns of a table by their titles.
+def find_columns(
+    header: Sequence[str],
+    titles: Mapping[str, Sequence[str]] = TITLES,
+    needed: str = POINTS,
+    missing: str = "grant_columns",
+) -> Columns:
+    """Recognise the columns of a table by their titles. Other tables than those of points have ``titles`` of their own.
 
-    Raises ``UnreadableFile``: ``grant_columns`` when the points or every identity are missing, ``double_column`` when
-    two columns claim to be the same: of two columns of points nobody should have to guess which one counts.
+    Raises ``UnreadableFile``: ``missing`` when the column that is ``needed`` or every identity are missing,
+    ``double_column`` when two columns claim to be the same: of two columns of points nobody should have to guess which
+    one counts.
     """
+    fields = {title: field for field, names in titles.items() for title in names}
     places: dict[str, int] = {}
     ignored: list[str] = []
     for place, title in enumerate(header):
-        field = _FIELDS.get(_plain(title))
+        field = fields.get(_plain(title))
         if field is None:
             if title:
                 ignored.append(title)
@@ -69,9 +75,9 @@ def find_columns(header: Sequence[str]) -> Columns:
             raise UnreadableFile("double_column", first=header[places[field]], second=title)
         else:
             places[field] = place
-    if POINTS not in places or not any(field in places for field in IDENTITIES):
+    if needed not in places or not any(field in places for field in IDENTITIES):
         found = ", ".join(title for title in header[:_SHOWN] if title)
-        raise UnreadableFile("grant_columns", found=found)
+        raise UnreadableFile(missing, found=found)
     return Columns(places, {field: header[place] for field, place in places.items()}, tuple(ignored))
 
 

@@ -47,11 +47,15 @@ def run_later(grant_id: int) -> None:
     transaction.on_commit(partial(_dispatch, grant_id, State.QUEUED))
 
 
-def run(grant_id: int, *, clock: Callable[[], datetime], batch: int = BATCH) -> bool:
+Prepare = Callable[[Grant, datetime], None]
+
+
+def run(grant_id: int, *, clock: Callable[[], datetime], batch: int = BATCH, prepare: Prepare | None = None) -> bool:
     """Run a queued or broken-off grant to its end; false when there was nothing to do or another worker has it.
 
     ``clock`` gives the time at the start and at every batch. A database that goes away leaves the grant as it is, to be
-    taken up again; any other error marks it as failed.
+    taken up again; any other error marks it as failed. ``prepare`` is called first, at
+    every start.
     """
     with job_lock(grant_id, LOCKS) as held:
         if not held:
@@ -62,6 +66,8 @@ def run(grant_id: int, *, clock: Callable[[], datetime], batch: int = BATCH) -> 
         at = clock()
         Grant.objects.filter(pk=grant_id).update(state=State.RUNNING, beat_at=at, started_at=grant.started_at or at)
         try:
+            if prepare is not None:
+                prepare(grant, clock())
             while _run_batch(grant, clock(), batch):
                 pass
         except Overtaken:

@@ -4,7 +4,8 @@ import hashlib
 import json
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,12 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 
 from crm.api import job_lock, log_action
-from crm.filekit import UnreadableFile, open_table, shown_name
-from loyalty.grants.columns import find_columns
+from crm.filekit import Table, UnreadableFile, open_table, shown_name
+from loyalty.grants.columns import Columns, find_columns
 from loyalty.grants.messages import BROKE_OFF, FILE_GONE
 from loyalty.grants.preview import preview, weigh
 from loyalty.grants.rows import MAX_ROWS, read_rows
-from loyalty.grants.staging import stage_members, stage_records, write_rows
+from loyalty.grants.staging import forget_records, stage_members, stage_records, write_rows
 from loyalty.models import Grant, GrantRow
 from loyalty.validity import programme_zone
 
@@ -34,7 +35,9 @@ class TooManyMembers(Exception):
     """More members were chosen than one grant may have."""
 
 
-def upload(file: "UploadedFile[Any]", *, actor_id: int, at: datetime) -> Grant:
+def upload(
+    file: "UploadedFile[Any]", *, actor_id: int, at: datetime, source: Grant.Source = Grant.Source.FILE
+) -> Grant:
     """Keep an uploaded file as a new grant that waits to be checked.
 
     It lies under a name of ours, which nothing serves, and is deleted once its rows are in the database.
@@ -45,18 +48,33 @@ def upload(file: "UploadedFile[Any]", *, actor_id: int, at: datetime) -> Grant:
     file.seek(0)
     name = shown_name(file.name or "")
     with transaction.atomic():
-        grant = Grant(made_by_id=actor_id, made_at=at, name=name, sha256=digest.hexdigest())
+        grant = Grant(source=source, made_by_id=actor_id, made_at=at, name=name, sha256=digest.hexdigest())
         grant.file.save(f"{secrets.token_hex(16)}.upload", file, save=False)
         grant.save()
         log_action("grant.make", actor_id=actor_id, at=at, grant=grant.pk, file=name)
     return grant
 
 
-def check(grant_id: int, *, at: datetime) -> None:
+# Stages what a table says, and names its columns. Runs in the transaction of the check.
+StageTable = Callable[[Grant, Table, datetime], Columns]
+# Looks at the rows that were made of it.
+JudgeRows = Callable[[Grant, datetime], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the files of one source are read. ``judge`` may change what the check thinks of the rows."""
+
+    stage: StageTable
+    judge: JudgeRows | None = None
+
+
+def check(grant_id: int, *, at: datetime, readings: Mapping[Grant.Source, Reading] | None = None) -> None:
     """Read the file of a grant into its rows; then it waits for confirmation, or it has failed.
 
     Does nothing to a grant that is not waiting for this, or that another worker is checking. A database that goes away
-    leaves it as it is, to be taken up again; any other error marks it as failed.
+    leaves it as it is, to be taken up again; any other error marks it as failed. ``readings`` says how files of other
+    sources than plain points are read.
     """
     with job_lock(grant_id, LOCKS) as held:
         grant = Grant.objects.get(pk=grant_id)
@@ -64,7 +82,7 @@ def check(grant_id: int, *, at: datetime) -> None:
             return
         try:
             with transaction.atomic():
-                _read_file(grant, at)
+                _read_file(grant, (readings or {}).get(Grant.Source(grant.source), _POINTS), at)
         except UnreadableFile as error:
             params = {name: str(value) for name, value in error.params.items()}
             _failed(grant, at, inspection={"unreadable": {"code": error.code, "params": params}})
@@ -76,22 +94,32 @@ def check(grant_id: int, *, at: datetime) -> None:
             _failed(grant, at, error=BROKE_OFF)
 
 
-def _read_file(grant: Grant, at: datetime) -> None:
+def _read_file(grant: Grant, reading: Reading, at: datetime) -> None:
     if not grant.file or not Path(grant.file.path).exists():
         _failed(grant, at, error=FILE_GONE)
         return
     table = open_table(Path(grant.file.path))
-    columns = find_columns(table.header)
-    stage_records(read_rows(table, today=at.astimezone(programme_zone()).date()))
+    columns = reading.stage(grant, table, at)
     grant.encoding = table.encoding
     grant.inspection = {"columns": dict(columns.titles), "ignored": list(columns.ignored)}
-    _ready(grant, columns.titles, at)
+    _ready(grant, columns.titles, at, reading.judge)
     transaction.on_commit(lambda: grant.file.delete(save=False))
 
 
-def _ready(grant: Grant, titles: Mapping[str, str], at: datetime) -> None:
+def _stage_points(grant: Grant, table: Table, at: datetime) -> Columns:
+    stage_records(read_rows(table, today=at.astimezone(programme_zone()).date()))
+    return find_columns(table.header)
+
+
+_POINTS = Reading(_stage_points)
+
+
+def _ready(grant: Grant, titles: Mapping[str, str], at: datetime, judge: JudgeRows | None = None) -> None:
     """Make the rows of what was staged, and wait for the maker's word."""
     write_rows(grant.pk, titles, at=at)
+    if judge is not None:
+        judge(grant, at)
+    forget_records()
     weight = weigh(grant.pk, with_duplicates=False, with_repeats=False)
     grant.figures = preview(grant.pk).as_json()
     grant.points_moved, grant.largest = weight.total, weight.largest

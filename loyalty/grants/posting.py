@@ -6,10 +6,12 @@ go on for which the balance suffices, in their order. The rest is written down a
 left; nobody can have changed the balances in between.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -36,6 +38,7 @@ class Row:
     valid_through: date | None
     fact: str
     repetition: int
+    detail: str | None
 
     @property
     def key(self) -> str:
@@ -83,7 +86,7 @@ class Counts:
 
 
 _NEXT = """
-SELECT id, seq, line_no, member_id, points, reason, valid_through, encode(fact, 'hex'), repetition
+SELECT id, seq, line_no, member_id, points, reason, valid_through, encode(fact, 'hex'), repetition, detail::text
   FROM loyalty_grantrow WHERE grant_id = %s AND seq > %s AND code = '' ORDER BY seq LIMIT %s
 """
 _SPENDABLE = """
@@ -136,12 +139,15 @@ def post_rows(grant: Grant, rows: Sequence[Row], *, at: datetime) -> list[Verdic
 
 def _posting(grant: Grant, row: Row, end: datetime | None) -> Posting:
     gives = row.points > 0
+    kind = EntryKind.OPENING if grant.source == Grant.Source.PAST else EntryKind.ADJUSTMENT
     at = grant.effective_at or grant.made_at
-    trace = {"by_hand": row.points, "grant": grant.pk, "line": row.line_no}
+    trace: dict[str, Any] = {"by_hand": row.points, "grant": grant.pk, "line": row.line_no}
+    if row.detail:
+        trace |= json.loads(row.detail)
     if grant.decided_by_id:
         trace["approved_by"] = grant.decided_by_id
     return Posting(
-        Verb.ACCRUE if gives else Verb.DRAW, EntryKind.ADJUSTMENT, row.member_id, row.key, at, abs(row.points),
+        Verb.ACCRUE if gives else Verb.DRAW, kind, row.member_id, row.key, at, abs(row.points),
         available_at=at if gives else None, expires_at=end if gives else None, reference=f"grant:{grant.pk}",
         reason=row.reason or grant.reason, actor_id=grant.made_by_id, trace=trace,
     )  # fmt: skip

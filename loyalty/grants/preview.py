@@ -79,8 +79,10 @@ _PARTS = {
     "repeats": "code IN ('', 'duplicate') AND before_id IS NOT NULL",
     "duplicates": "code = 'duplicate' AND before_id IS NULL",
 }
+# Who is no member yet will be one of his own, once the grant runs.
+_WHOM = "coalesce(member_id, -line_no)"
 _FIGURES = ", ".join(
-    f"count(*) FILTER (WHERE {rows}), count(DISTINCT member_id) FILTER (WHERE {rows}),"
+    f"count(*) FILTER (WHERE {rows}), count(DISTINCT {_WHOM}) FILTER (WHERE {rows}),"
     f" coalesce(sum(points) FILTER (WHERE {rows} AND points > 0), 0)::bigint,"
     f" coalesce(-sum(points) FILTER (WHERE {rows} AND points < 0), 0)::bigint"
     for rows in _PARTS.values()
@@ -91,7 +93,7 @@ SELECT count(*), count(*) FILTER (WHERE code NOT IN ('', 'duplicate')), count(*)
 """
 
 # Rows that were given before weigh nothing, unless they are to be given again.
-_WEIGHT = """
+_WEIGHT = f"""
 SELECT coalesce(sum(rows), 0)::bigint, count(*), coalesce(sum(gives), 0)::bigint, coalesce(sum(takes), 0)::bigint,
        coalesce(max(gives + takes), 0)::bigint
   FROM (
@@ -100,7 +102,7 @@ SELECT coalesce(sum(rows), 0)::bigint, count(*), coalesce(sum(gives), 0)::bigint
         FROM loyalty_grantrow
        WHERE grant_id = %(grant)s AND (code = '' OR %(duplicates)s AND code = 'duplicate')
          AND (before_id IS NULL OR %(repeats)s)
-       GROUP BY member_id
+       GROUP BY {_WHOM}
   ) AS member
 """
 

@@ -5,10 +5,10 @@ Points are money-like, so nothing is guessed here: a number that may mean two th
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from crm.filekit import CellError, Table, UnreadableFile, clean, fitted, is_blank, read_email, read_id, read_phone
 from loyalty.grants import columns as c
@@ -31,7 +31,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 @dataclass(frozen=True, slots=True)
 class GrantRecord:
     """What a row says: whom it means, by one name or several, and how many points (signed). ``valid_through`` is the
-    last day on which the points can be spent."""
+    last day on which the points can be spent, ``detail`` what the points were worked out from."""
 
     line_no: int
     channel: str
@@ -42,6 +42,7 @@ class GrantRecord:
     points: int
     reason: str
     valid_through: date | None
+    detail: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,13 @@ def read_rows(table: Table, *, today: date) -> Iterator[GrantRecord | RowProblem
 
     Raises ``UnreadableFile`` for a header that does not say enough, and where the file turns out to be damaged.
     """
-    columns = find_columns(table.header)
+    return read_table(table, find_columns(table.header), lambda row: _record(row, today))
+
+
+def read_table(
+    table: Table, columns: Columns, read: "Callable[[Row], GrantRecord]"
+) -> Iterator[GrantRecord | RowProblem]:
+    """Read the rows of a table whose columns are known, each by ``read``. Raises ``UnreadableFile``."""
     rows = 0
     for line_no, cells in table.rows():
         if is_blank(cells):
@@ -70,37 +77,62 @@ def read_rows(table: Table, *, today: date) -> Iterator[GrantRecord | RowProblem
         if rows > MAX_ROWS:
             raise UnreadableFile("too_many_rows", limit=MAX_ROWS)
         try:
-            yield _record(line_no, fitted(cells, len(table.header)), columns, today)
+            yield read(Row(line_no, fitted(cells, len(table.header)), columns))
         except CellError as error:
             yield RowProblem(line_no, error.column, error.code, _visible(error.value), *_whom(cells, columns))
     if not rows:
         raise UnreadableFile("only_header")
 
 
-def _record(line_no: int, cells: list[str], columns: Columns, today: date) -> GrantRecord:
-    def read(field: str, reader: Callable[[str], Value]) -> Value:
-        cell = columns.cell(cells, field)
+class Whom(NamedTuple):
+    """The names of a member that a row gives: at least one of them, apart from the channel."""
+
+    channel: str
+    name: str
+    member_id: int | None
+    email: str
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The cells of a row under their columns."""
+
+    line_no: int
+    cells: Sequence[str]
+    columns: Columns
+
+    def read(self, field: str, reader: Callable[[str], Value]) -> Value:
+        """Read the cell of a field. Raises ``CellError`` with the name of its column."""
+        cell = self.columns.cell(self.cells, field)
         try:
             return reader(_visible_only(cell))
         except CellError as error:
-            error.column = columns.titles.get(field, "")
+            error.column = self.columns.titles.get(field, "")
             raise
 
+    def whom(self) -> Whom:
+        """Read whom the row names. Raises ``CellError``, also when it names nobody."""
+        whom = Whom(
+            self.read(c.CHANNEL, _name), self.read(c.NAME, _name), self.read(c.MEMBER, read_member_id),
+            self.read(c.EMAIL, read_email), self.read(c.PHONE, read_phone),
+        )  # fmt: skip
+        if whom.member_id is None and not (whom.name or whom.email or whom.phone):
+            raise _nobody(self.cells, self.columns)
+        return whom
+
+
+def _record(row: Row, today: date) -> GrantRecord:
+    whom = row.whom()
     record = GrantRecord(
-        line_no=line_no,
-        channel=read(c.CHANNEL, _name),
-        name=read(c.NAME, _name),
-        member_id=read(c.MEMBER, read_member_id),
-        email=read(c.EMAIL, read_email),
-        phone=read(c.PHONE, read_phone),
-        points=read(c.POINTS, read_points),
-        reason=read(c.REASON, _reason),
-        valid_through=read(c.VALID_THROUGH, lambda cell: read_day(cell, today)),
+        row.line_no,
+        *whom,
+        points=row.read(c.POINTS, read_points),
+        reason=row.read(c.REASON, _reason),
+        valid_through=row.read(c.VALID_THROUGH, lambda cell: read_day(cell, today)),
     )
-    if record.member_id is None and not (record.name or record.email or record.phone):
-        raise _nobody(cells, columns)
     if record.points < 0 and record.valid_through is not None:
-        raise CellError("validity_of_deduction", "", columns.titles[c.VALID_THROUGH])
+        raise CellError("validity_of_deduction", "", row.columns.titles[c.VALID_THROUGH])
     return record
 
 

@@ -5,6 +5,7 @@ a hundred thousand rows take seconds. Whom a row means is found by exact names o
 channel, or an address or phone that exactly one member has. When a row has several of them, all must mean him.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -18,12 +19,13 @@ from loyalty.grants.rows import MAX_ROWS, GrantRecord, RowProblem
 _RAW = """
 CREATE TEMPORARY TABLE loyalty_grant_raw (
     line_no integer, channel text, name text, member_no bigint, email text, phone text, points bigint, reason text,
-    valid_through date, code text, col text, value text, who text, contact text
+    valid_through date, detail jsonb, code text, col text, value text, who text, contact text
 ) ON COMMIT DROP
 """
 _COPY = "COPY loyalty_grant_raw FROM STDIN"
 
-_CHANNELS = """
+# Which channel a row means, by code or name.
+CHANNELS = """
     SELECT r.channel AS given, (
                SELECT min(k.id) FROM crm_channel AS k
                 WHERE lower(k.code) = lower(r.channel) OR k.name = r.channel HAVING count(*) = 1
@@ -49,10 +51,10 @@ _HOLDERS = """
 
 _ROWS = f"""
 INSERT INTO loyalty_grantrow (
-    grant_id, line_no, seq, who, contact, member_id, points, reason, valid_through, fact, repetition, before_id, short,
-    code, "column", value, outcome
+    grant_id, line_no, seq, who, contact, member_id, points, reason, valid_through, detail, fact, repetition, before_id,
+    short, code, "column", value, outcome
 )
-WITH channels AS ({_CHANNELS}), emails AS ({_HOLDERS.format(field="email", own="lower(m.email)")}),
+WITH channels AS ({CHANNELS}), emails AS ({_HOLDERS.format(field="email", own="lower(m.email)")}),
 phones AS ({_HOLDERS.format(field="phone", own="m.phone")}), found AS (
     SELECT r.*, k.id AS channel_id, m.id AS by_number, i.member_id AS by_name,
            e.members AS by_email, p.members AS by_phone,
@@ -104,7 +106,8 @@ SELECT %(grant)s, f.line_no, CASE WHEN f.verdict = '' THEN f.place END,
            ELSE ''
        END,
        CASE WHEN f.contact <> '' THEN f.contact WHEN f.email <> '' THEN f.email ELSE f.phone END,
-       CASE WHEN f.verdict = '' THEN f.found_id END, f.points, f.reason, f.valid_through, f.fact, 0, b.grant_id, FALSE,
+       CASE WHEN f.verdict = '' THEN f.found_id END, f.points, f.reason, f.valid_through, f.detail, f.fact, 0,
+       b.grant_id, FALSE,
        CASE WHEN f.verdict = '' AND f.occurrence > 1 THEN 'duplicate' ELSE f.verdict END,
        CASE f.verdict
            WHEN 'unknown_channel' THEN %(channel)s
@@ -182,7 +185,7 @@ def stage_members(chosen: "QuerySet[Any]", points: int, valid_through: date | No
         cursor.execute(_RAW)
         cursor.execute(
             "INSERT INTO loyalty_grant_raw SELECT row_number() OVER (ORDER BY c.id), '', '', c.id, '', '', %s, '', %s,"
-            f" '', '', '', '', '' FROM (SELECT DISTINCT id FROM ({query}) AS m (id)) AS c LIMIT %s",
+            f" NULL, '', '', '', '', '' FROM (SELECT DISTINCT id FROM ({query}) AS m (id)) AS c LIMIT %s",
             [points, valid_through, *parameters, MAX_ROWS + 1],
         )
         return int(cursor.rowcount)
@@ -195,17 +198,22 @@ def write_rows(grant_id: int, titles: Mapping[str, str], *, at: datetime) -> Non
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE loyalty_grant_raw")
         cursor.execute(_ROWS, {"grant": grant_id, **parameters})
-        cursor.execute("DROP TABLE loyalty_grant_raw")
         # The next statements meet a table that may have been empty a moment ago, and would be planned for that.
         cursor.execute("ANALYZE loyalty_grantrow")
         cursor.execute(_SHORT, {"grant": grant_id, "at": at})
 
 
+def forget_records() -> None:
+    """Drop the temporary table, so that the next one can be made in the same transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE loyalty_grant_raw")
+
+
 def _raw(record: GrantRecord | RowProblem) -> tuple[Any, ...]:
     if isinstance(record, RowProblem):
         problem = (record.code, record.column[:120], record.value[:200], record.who[:250], record.contact[:254])
-        return (record.line_no, "", "", None, "", "", 0, "", None, *problem)
+        return (record.line_no, "", "", None, "", "", 0, "", None, None, *problem)
     return (
         record.line_no, record.channel, record.name, record.member_id, record.email, record.phone, record.points,
-        record.reason, record.valid_through, "", "", "", "", "",
+        record.reason, record.valid_through, record.detail and json.dumps(record.detail), "", "", "", "", "",
     )  # fmt: skip

@@ -13,6 +13,7 @@ from loyalty.models.entry import Entry
 from loyalty.models.grant import Grant, GrantRow
 from loyalty.models.hold import Hold
 from loyalty.models.lot import Lot, LotUse
+from loyalty.models.past import ImportRenewal, PastGap, PastPurchases
 from loyalty.models.policy import LotRenewal, PolicyApplication, ValidityPolicy
 from loyalty.models.referral import Referral, ReferralDevice, ReferralLink, ReferralShare, ReferralVisit
 from loyalty.models.rule import EarnRule, RuleSet, RuleUsage
@@ -28,10 +29,13 @@ __all__ = [
     "Grant",
     "GrantRow",
     "Hold",
+    "ImportRenewal",
     "LiabilityRate",
     "Lot",
     "LotRenewal",
     "LotUse",
+    "PastGap",
+    "PastPurchases",
     "PolicyApplication",
     "Referral",
     "ReferralDevice",

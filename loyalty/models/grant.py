@@ -29,6 +29,7 @@ class Grant(models.Model):
         FILE = "file", _("An uploaded file")
         MEMBERS = "members", _("Members chosen on the list")
         ADJUSTMENT = "adjustment", _("An adjustment of one account")
+        PAST = "past", _("Points for past purchases")
 
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.CHECKING)
     source = models.CharField(_("source"), max_length=10, choices=Source, default=Source.FILE)
@@ -153,6 +154,8 @@ class GrantRow(models.Model):
         related_name="+",
         verbose_name=_("given before by"),
     )
+    # What the points were worked out from, where they do not stand in the row itself; the entry's trace has it, too.
+    detail = models.JSONField(_("worked out from"), null=True, blank=True)
     short = models.BooleanField(_("balance does not suffice"), default=False)
     code = models.CharField(_("problem"), max_length=40, blank=True)
     column = models.CharField(_("column"), max_length=120, blank=True)
