@@ -8,24 +8,24 @@ _OUTSIDE_JOURNAL = pgtrigger.Condition("current_setting('loyalty.journal', true)
 
 
 def journal_only(name: str) -> pgtrigger.Trigger:
-    """Refuse any insert, update or delete that does not come from the journal (law 1)."""
+    """Refuse any insert, update, delete or truncation that does not come from the journal (law 1)."""
     return pgtrigger.Trigger(
         name=name,
         level=pgtrigger.Statement,
         when=pgtrigger.Before,
-        operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+        operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate,
         condition=_OUTSIDE_JOURNAL,
         func="RAISE EXCEPTION 'only the journal writes %', TG_TABLE_NAME USING ERRCODE = 'PK001';",
     )
 
 
 def append_only(name: str) -> pgtrigger.Trigger:
-    """Refuse every update and delete, whoever asks (law 1): a correction is a new row."""
+    """Refuse every update, delete and truncation, whoever asks (law 1): a correction is a new row."""
     return pgtrigger.Trigger(
         name=name,
         level=pgtrigger.Statement,
         when=pgtrigger.Before,
-        operation=pgtrigger.Update | pgtrigger.Delete,
+        operation=pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate,
         func="RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME USING ERRCODE = 'PK002';",
     )
 
