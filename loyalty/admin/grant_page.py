@@ -123,12 +123,15 @@ def progress(grant: Grant) -> Progress:
 def result(grant: Grant) -> list[tuple[Promise, int]]:
     """Name the figures of a grant that was run, in the order people ask for them."""
     counts = Counts(**grant.counts)
+    figures = Preview.from_json(grant.figures)
+    left_out = 0 if grant.with_duplicates else grant.rows.filter(code="duplicate").count()
     return [
         (gettext_lazy("Rows posted"), counts.given),
         (gettext_lazy("Points given"), counts.points_given),
         (gettext_lazy("Points taken away"), counts.points_taken),
         (gettext_lazy("Rows given before"), counts.repeated),
-        (gettext_lazy("Rows refused"), counts.refused + Preview.from_json(grant.figures).refused),
+        (gettext_lazy("Rows refused"), counts.refused + figures.refused),
+        *([(gettext_lazy("Duplicate rows left out"), left_out)] if left_out else []),
     ]
 
 

@@ -131,3 +131,43 @@ def test_an_import_works_without_scripts(
     page.get_by_role("button", name="Import these orders").click()
     expect(page.get_by_text("1 refused row")).to_be_visible()
     assert Order.objects.count() == 2
+
+
+@pytest.mark.usefixtures("tasks_at_once")
+def test_a_seller_gives_points_to_many_and_sees_what_became_of_each_row(
+    desk: Page, live_server: LiveServer, xiaolu: Member, tmp_path: Path
+) -> None:
+    file = tmp_path / "points.csv"
+    file.write_text(f"会员编号,积分\n{xiaolu.pk},120\n{xiaolu.pk},ten\n", encoding="gbk")
+    desk.goto(f"{live_server.url}/admin/loyalty/grant/add/")
+    assert no_wider_than_the_screen(desk)
+    desk.locator("input[type=file]").set_input_files(file)
+    desk.get_by_role("button", name="Upload and check").click()
+    expect(desk.get_by_text("cost 12.00 yuan")).to_be_visible()
+    expect(desk.get_by_text("is not a number of points")).to_be_visible()
+    assert no_wider_than_the_screen(desk)
+    desk.get_by_label("Reason").fill("Spring gift")
+    desk.get_by_role("button", name="Post these points").click()
+    expect(desk.get_by_text("Rows posted")).to_be_visible()
+    assert loyalty.summary(xiaolu.pk, timezone.now()).balance == 120
+    with desk.expect_download() as download:
+        desk.get_by_role("link", name="Download the report as CSV").click()
+    assert "Given" in download.value.path().read_text(encoding="utf-8-sig")
+
+
+def test_a_statement_and_the_longest_trace_fit_on_a_phone(
+    desk: Page, live_server: LiveServer, xiaolu: Member, at: datetime
+) -> None:
+    loyalty.adjust(xiaolu.pk, 30, key="gift", at=at, reason="A broken cup", actor_id=None)
+    loyalty.burn(xiaolu.pk, 20, key="out", at=at, trace={"words": "long " * 50, "number": "9" * 300})
+    desk.goto(f"{live_server.url}/admin/loyalty/account/{xiaolu.pk}/statement/")
+    desk.get_by_text("Given by the shop").click()
+    expect(desk.get_by_text("Reason: A broken cup")).to_be_visible()
+    assert no_wider_than_the_screen(desk)
+    desk.get_by_text("Filter", exact=True).click()
+    desk.get_by_label("Kind").select_option("burn")
+    desk.get_by_role("button", name="Show").click()
+    expect(desk.get_by_text("Given by the shop")).to_have_count(0)
+    entry = loyalty.history(xiaolu.pk)[0].entry_id
+    desk.goto(f"{live_server.url}/admin/loyalty/entry/{entry}/change/")
+    assert no_wider_than_the_screen(desk)
