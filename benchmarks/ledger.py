@@ -70,7 +70,7 @@ SELECT number, n, number, %(lot_points)s,
        least(%(lot_points)s, greatest(l * %(lot_points)s - %(burns)s * %(burn_points)s, 0)), FALSE,
        %(begun)s::timestamptz + l * interval '1 day',
        %(at)s::timestamptz + CASE
-           WHEN number %% nullif(%(due_of)s, 0) = 0 THEN interval '-1 hour' ELSE l * interval '100 days'
+           WHEN number %% nullif(%(due_of)s, 0) = 0 THEN interval '-1 hour' ELSE least(l, 1000) * interval '100 days'
        END
   FROM generate_series(1, %(lots)s) AS l, generate_series(1, %(members)s) AS n,
        LATERAL (SELECT (l - 1) * %(members)s::bigint + n) AS numbered (number)
