@@ -9,6 +9,7 @@ from django.apps import apps
 from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from loyalty.explain_award import name_of
 from loyalty.liability import yuan_to_fen_half_up
@@ -131,7 +132,8 @@ class Shown:
     def titles(self) -> list[str]:
         """The titles of the table for a spreadsheet."""
         return [
-            _("Part"), _("Name"), _("Orders"), _("Paid in yuan"), _("Points under the rules of that time"),
+            _("Part"), pgettext("of a thing", "Name"), _("Orders"), _("Paid in yuan"),
+            _("Points under the rules of that time"),
             _("Points under the tried rules"), _("Difference in points"),
             _("Cost in yuan under the rules of that time"), _("Cost in yuan under the tried rules"),
         ]  # fmt: skip

@@ -20,8 +20,8 @@ TITLES: Mapping[str, Sequence[str]] = MappingProxyType(
             "渠道编码",
         ),
         NAME: (
-            "nameontheplatform", "平台昵称", "platformname", "buyer", "buyername", "nickname", "externalid", "平台名称",
-            "平台用户名", "买家会员名", "买家昵称", "买家", "会员名", "会员昵称", "昵称", "旺旺", "旺旺号",
+            "nameontheplatform", "平台昵称", "平台账号", "platformname", "buyer", "buyername", "nickname", "externalid",
+            "平台名称", "平台用户名", "买家会员名", "买家昵称", "买家", "会员名", "会员昵称", "昵称", "旺旺", "旺旺号",
         ),
         MEMBER: ("memberid", "会员编号", "member", "memberno", "membernumber", "会员id", "会员号"),
         EMAIL: ("email", "邮箱", "mail", "emailaddress", "mailaddress", "电子邮箱", "电子邮件", "邮件"),

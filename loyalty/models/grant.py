@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Grant(models.Model):
@@ -19,7 +20,7 @@ class Grant(models.Model):
         READY = "ready", _("Waiting for confirmation")
         WAITING = "waiting", _("Waiting for approval")
         QUEUED = "queued", _("Waiting for a worker")
-        RUNNING = "running", _("Running")
+        RUNNING = "running", pgettext_lazy("points grant", "Running")
         DONE = "done", _("Done")
         FAILED = "failed", _("Failed")
         REJECTED = "rejected", _("Rejected")

@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.forms import BoundField
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.widgets import (
     INPUT_CLASSES,
     UnfoldAdminRadioSelectWidget,
@@ -88,7 +88,7 @@ class RuleForm(forms.Form):
         self.kind: type[Kind] = KINDS[rule["kind"]]
         self._parts: dict[str, list[str]] = {}
         self.fields["name"] = forms.CharField(
-            label=_("Name"),
+            label=pgettext_lazy("of a thing", "Name"),
             max_length=120,
             required=False,
             initial=rule.get("name", ""),

@@ -101,7 +101,7 @@ class Campaign(Act):
     about: ClassVar[Text] = _("Points for entering a code that the shop gave out.")
     act: ClassVar[str] = "campaign"
 
-    word: str = setting(Word(_("Code"), _("What buyers enter. Capitals and small letters are the same.")))
+    word: str = setting(Word(_("Code word"), _("What buyers enter. Capitals and small letters are the same.")))
     points: int = setting(Whole(_("Points"), minimum=1))
 
     def tests(self, rule: str) -> tuple[Test, ...]:
