@@ -8,7 +8,7 @@ from django.db import connection
 
 from crm.api import OrderChanges
 from loyalty.choices import EntryKind, ValidityKind
-from loyalty.journal import lock_accounts, post
+from loyalty.journal import expire_overdue, lock_accounts, post
 from loyalty.order_plan import (
     NOTHING_DUE,
     NOTHING_POSTED,
@@ -56,7 +56,8 @@ def on_orders(changes: OrderChanges, at: datetime) -> Mapping[str, int]:
     effects = _write(plan.postings, policies, at)
     schedule(plan.ripenings)
     renew(plan.renewals, at=at)
-    if changes.returns:
+    if returning:
+        expire_overdue(returning, at=at)
         # The cap on returns without an order looks at what the orders of this very batch have earned.
         for name, value in _write(plan_returns(changes.returns, sets, at, policies), policies, at).items():
             effects[name] += value

@@ -72,6 +72,13 @@ def expire_due(at: datetime, *, accounts_per_chunk: int = 10_000) -> Expired:
     return Expired(lots=lots, points=points)
 
 
+def expire_overdue(member_ids: Iterable[int], *, at: datetime) -> None:
+    """Take what lapsed in the accounts of these members since it was recorded, as every reversal does. Call it before
+    what is to be taken back is worked out from what they have."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT loyalty_expire_overdue(%s::bigint[], %s)", [sorted(member_ids), at])
+
+
 def lock_accounts(postings: Sequence[Posting], also: Iterable[int] = ()) -> None:
     """Lock the accounts of all postings at once, and ``also`` those of other members.
 

@@ -65,7 +65,7 @@ class Counts:
     points_taken: int = 0
     repeated: int = 0
     refused: int = 0
-    seconds: float = field(default=0.0)
+    seconds: float = field(default=0)
 
     @property
     def rows(self) -> int:

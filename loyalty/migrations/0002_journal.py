@@ -32,6 +32,7 @@ DROP FUNCTION loyalty_restore;
 DROP FUNCTION loyalty_returnable;
 DROP FUNCTION loyalty_settle;
 DROP FUNCTION loyalty_expire;
+DROP FUNCTION loyalty_expire_overdue;
 DROP FUNCTION loyalty_expire_accounts;
 DROP FUNCTION loyalty_reverse;
 DROP FUNCTION loyalty_draw;

@@ -1,6 +1,6 @@
 -- An accrual is taken back, whole or in part. The lot that it made gives first, then the account's other lots, first in,
 -- first out; what is still missing stays as debt that later accruals settle. Points of that lot which have expired
--- meanwhile are not taken a second time. A lot that is still pending gives from the pending sum.
+-- meanwhile count as taken. A lot that is still pending gives from the pending sum.
 CREATE FUNCTION loyalty_reverse(batch jsonb, recorded timestamptz) RETURNS SETOF loyalty_outcome
 LANGUAGE plpgsql SET loyalty.journal = 'on' AS $$
 DECLARE
@@ -11,6 +11,10 @@ BEGIN
         RETURN QUERY SELECT o.* FROM unnest(prepared.known) AS o;
         RETURN;
     END IF;
+
+    PERFORM loyalty_expire_overdue(array_agg(DISTINCT p.account_id), recorded)
+       FROM unnest(prepared.fresh) AS p
+     HAVING count(*) > 0;
 
     RETURN QUERY
     WITH asked AS (
@@ -27,14 +31,16 @@ BEGIN
           LEFT JOIN loyalty_entry AS about ON about.key = p.about_key AND about.account_id = p.account_id
           LEFT JOIN loyalty_lot AS l ON l.entry_id = about.id
     ), capped AS (
-        -- An accrual can be taken back no further than what of it has neither expired nor been taken back before; one
-        -- that the account never had, not at all. A posting that names none takes what it says.
+        -- Of what is to be taken back in all, now and before, expired points are gone already, and no more than the
+        -- accrual brought can go; so it comes to the same whether a lot lapsed before its return or after. An accrual
+        -- that the account never had is not taken back at all. A posting that names none takes what it says.
         SELECT a.*,
                CASE
                    WHEN coalesce(a.about_key, '') = '' THEN a.points
                    WHEN a.about_id IS NULL THEN 0
                    WHEN a.waiting THEN least(a.points, greatest(a.own - (a.upto - a.points), 0))
-                   ELSE least(a.points, greatest(made.points - made.reversed - a.expired - (a.upto - a.points), 0))
+                   ELSE greatest(least(made.reversed + a.upto, made.points) - a.expired, made.reversed)
+                        - greatest(least(made.reversed + a.upto - a.points, made.points) - a.expired, made.reversed)
                END AS take
           FROM asked AS a
           LEFT JOIN LATERAL (

@@ -1,6 +1,7 @@
 -- What is left of lots whose validity has ended leaves the given accounts, one entry a lot. The caller has locked them.
 CREATE FUNCTION loyalty_expire_accounts(
-    ids bigint[], due timestamptz, recorded timestamptz, OUT accounts bigint, OUT lots bigint, OUT points bigint
+    ids bigint[], due timestamptz, recorded timestamptz, overdue_only boolean,
+    OUT accounts bigint, OUT lots bigint, OUT points bigint
 ) LANGUAGE plpgsql SET loyalty.journal = 'on' AS $$
 BEGIN
     WITH moves AS (
@@ -17,6 +18,10 @@ BEGIN
           FROM loyalty_lot AS l
           JOIN loyalty_account AS a ON a.member_id = l.account_id
          WHERE l.account_id = ANY (ids) AND l.open AND NOT l.pending AND l.expires_at <= due
+           AND (
+               NOT overdue_only
+               OR EXISTS (SELECT FROM loyalty_entry AS e WHERE e.id = l.entry_id AND e.recorded_at < l.expires_at)
+           )
     ), entries AS (
         INSERT INTO loyalty_entry (
             account_id, kind, points, pending, held, balance_after, key, digest, effective_at, recorded_at,
@@ -43,8 +48,20 @@ BEGIN
 END
 $$;
 
--- The same for at most ``most`` accounts a call, in ascending order after ``after_account``; returns how many accounts,
--- lots and points there were, and the last account seen.
+-- Before points are taken back: what lapsed since it was recorded leaves the given accounts, even if the night has not come
+-- round to take it. Else it would pay for what is taken back, and a debt would depend on the hour of the night. What had
+-- lapsed before it was recorded, as in an import of old orders, waits for the night: no night could have come between, and
+-- the sequence of the files must not matter.
+CREATE FUNCTION loyalty_expire_overdue(ids bigint[], recorded timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM loyalty_lock(ids, NULL);
+    PERFORM loyalty_expire_accounts(ids, recorded, recorded, TRUE);
+END
+$$;
+
+-- What is left of all lots whose validity has ended, for at most ``most`` accounts a call, in ascending order after
+-- ``after_account``; returns how many accounts, lots and points there were, and the last account seen.
 CREATE FUNCTION loyalty_expire(
     due timestamptz, recorded timestamptz, after_account bigint, most integer,
     OUT accounts bigint, OUT lots bigint, OUT points bigint, OUT last_account bigint
@@ -67,6 +84,6 @@ BEGIN
 
     SELECT e.accounts, e.lots, e.points
       INTO accounts, lots, points
-      FROM loyalty_expire_accounts(ids, due, recorded) AS e;
+      FROM loyalty_expire_accounts(ids, due, recorded, FALSE) AS e;
 END
 $$;

@@ -52,7 +52,7 @@ BEGIN
 
     -- Only what comes back is revived: what else was left in a lapsed lot goes first, even if the night has not come
     -- round to take it.
-    PERFORM loyalty_expire_accounts(array_agg(DISTINCT p.account_id), min(p.effective_at), recorded)
+    PERFORM loyalty_expire_accounts(array_agg(DISTINCT p.account_id), min(p.effective_at), recorded, FALSE)
        FROM unnest(prepared.fresh) AS p
       WHERE p.expires_at IS NOT NULL
      HAVING count(*) > 0;

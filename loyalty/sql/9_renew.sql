@@ -71,9 +71,9 @@ BEGIN
 END
 $$;
 
--- Renew open, available lots: the one of a given accrual, or all of an account where no accrual is named. A lot that had
--- ended before the renewal's instant stays ended, and validity is never shortened unless the caller says so. The same
--- key renews a lot once.
+-- Renew open, available lots: the one of a given accrual, or, where no accrual is named, all that the account had by then:
+-- repeated later, the same renewal must not reach what came after it. A lot that had ended before the renewal's instant
+-- stays ended, and validity is never shortened unless the caller says so. The same key renews a lot once.
 CREATE FUNCTION loyalty_renew(
     batch jsonb, recorded timestamptz, may_shorten boolean, OUT lots bigint, OUT points bigint
 ) LANGUAGE plpgsql AS $$
@@ -98,7 +98,7 @@ BEGIN
         SELECT a.*, l.id, l.remaining, l.expires_at
           FROM asked AS a
           JOIN loyalty_lot AS l ON l.account_id = a.account_id AND l.open AND NOT l.pending
-         WHERE a.about_key IS NULL
+         WHERE a.about_key IS NULL AND coalesce(l.available_at <= a.effective_at, TRUE)
     ), wanted AS (
         SELECT DISTINCT ON (m.lot_id) m.*
           FROM meant AS m

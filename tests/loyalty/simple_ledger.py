@@ -211,7 +211,8 @@ class SimpleLedger:
         return done
 
     def _reverse(self, run: list[Posting], at: datetime) -> list[Done]:
-        """All postings take from their own lots before any of them takes from the others."""
+        """All postings take from their own lots before any of them takes from the others, and lapsed lots give none."""
+        self.expire(at, {p.account_id for p in run})
         done: list[Done] = []
         rests: list[tuple[int, int]] = []
         for p in run:
@@ -221,7 +222,9 @@ class SimpleLedger:
                 continue
             take = p.points
             if lot is not None:
-                take = min(take, lot.remaining if lot.pending else lot.points - lot.taken_back - lot.expired)
+                # Expired points count as taken.
+                in_all = min(lot.taken_back + take, lot.points) - lot.expired
+                take = min(take, lot.remaining) if lot.pending else max(in_all - lot.taken_back, 0)
                 lot.taken_back += take
             if not take:
                 done.append(NOTHING)

@@ -65,7 +65,7 @@ def test_a_shop_without_tiers_gets_the_ladder_that_the_rules_name() -> None:
 
     rungs = list(Tier.objects.order_by("rank").values_list("code", "rank", "discount_percent"))
     assert rungs == [("base", 0, Decimal(100)), ("vip", 1, Decimal(98)), ("svip", 2, Decimal(95))]
-    assert said.count("会员") == 3
+    assert said.count("已新建会员等级") == 3
 
 
 def test_a_shop_with_tiers_gets_only_what_is_missing_on_top() -> None:

@@ -312,7 +312,6 @@ class TestGuard:
         assert answers.count("changed") == 6
 
 
-@pytest.mark.xfail(strict=True, reason="the journal renews what came later, too; the mend is proposed to its owner")
 def test_a_repeated_renewal_of_an_account_does_not_reach_what_came_after_it(xiaolu: Member, at: datetime) -> None:
     """The guard is a condition of ``loyalty_renew``: only lots that were available by the renewal's instant."""
     post([earned(xiaolu, 10, key="before", at=at, expires_at=at + 30 * DAY)], at=at)
