@@ -1,4 +1,4 @@
-"""Admin pages of the store: coupon plans, issued coupons, and the desk where a coupon is taken."""
+"""Issued coupons, and the desk where a coupon is taken."""
 
 from typing import Any
 
@@ -6,14 +6,12 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
-from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
-from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -21,7 +19,7 @@ from crm.adminkit import EndlessAdmin, Panel, add_member_panel, may, names_field
 from redemption import desk
 from redemption.choices import Standing
 from redemption.codes import read_code
-from redemption.models import Coupon, CouponPlan, Denomination
+from redemption.models import Coupon
 
 USE_COUPON = "redemption.use_coupon"
 LATEST = 20
@@ -32,53 +30,6 @@ STANDING_COLOURS = {
     Standing.VOID: "danger",
     Standing.EXPIRED: "warning",
 }
-
-
-class DenominationFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
-    def clean(self) -> None:
-        super().clean()
-        kept = [form for form in self.forms if form.cleaned_data.get("yuan") and not form.cleaned_data.get("DELETE")]
-        if not any(self.errors) and not kept:
-            raise ValidationError(_("A plan needs at least one denomination, or buyers have nothing to choose."))
-
-
-class DenominationInline(TabularInline):
-    model = Denomination
-    formset = DenominationFormSet
-    extra = 1
-    fields = ("yuan",)
-    hide_title = True
-
-    # The denominations are part of the plan: whoever may change the plan may change them.
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return may(request, "redemption.view_couponplan") or may(request, "redemption.change_couponplan")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return may(request, "redemption.add_couponplan") or may(request, "redemption.change_couponplan")
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_add_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_add_permission(request, obj)
-
-
-@admin.register(CouponPlan)
-class CouponPlanAdmin(ModelAdmin):
-    """Issued coupons keep the terms they were issued under, whatever happens to their plan."""
-
-    list_display = ("name", "points_per_yuan", "denominations_shown", "validity_days", "active", "starts_at", "ends_at")
-    fields = ("name", "description", ("points_per_yuan", "validity_days"), "active", "starts_at", "ends_at")
-    inlines = (DenominationInline,)
-    ordering = ("id",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[CouponPlan]:
-        plans: QuerySet[CouponPlan] = super().get_queryset(request)
-        return plans.prefetch_related("denominations")
-
-    @display(description=gettext_lazy("denominations"))
-    def denominations_shown(self, plan: CouponPlan) -> str:
-        return " ".join(str(denomination) for denomination in plan.denominations.all())
 
 
 def shown_code(coupon: Coupon, *, full: bool) -> str:
@@ -211,6 +162,8 @@ def _coupons(request: HttpRequest, member_id: int) -> dict[str, Any]:
     return {"rows": rows}
 
 
-add_member_panel(
-    Panel("coupons", gettext_lazy("Coupons"), "admin/redemption/panel.html", _coupons, "redemption.view_coupon", 40)
-)
+def register() -> None:
+    """Show a member's coupons on his page."""
+    add_member_panel(
+        Panel("coupons", gettext_lazy("Coupons"), "admin/redemption/panel.html", _coupons, "redemption.view_coupon", 40)
+    )

@@ -1,0 +1,9 @@
+"""Admin pages of the store."""
+
+from redemption.admin import coupons
+from redemption.admin.coupons import CouponAdmin
+from redemption.admin.plans import CouponPlanAdmin
+
+coupons.register()
+
+__all__ = ["CouponAdmin", "CouponPlanAdmin"]
