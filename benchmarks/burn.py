@@ -30,12 +30,12 @@ def _burning(members: int) -> Callable[[int], Callable[[], object]]:
         from loyalty.posting import Limit
 
         chance = random.Random()
-        limit = Limit(most=1000, since=AT - timedelta(days=30))
+        limits = [Limit(most=1000, since=AT - timedelta(days=30))]
 
         def act() -> None:
             burn(
                 chance.randint(1, members), chance.randint(1, MOST_POINTS), key=f"redeem:{chance.getrandbits(64):x}",
-                at=AT, reference="bench", trace={"reward": number}, limit=limit,
+                at=AT, reference="bench", trace={"reward": number}, limits=limits,
             )  # fmt: skip
 
         return act

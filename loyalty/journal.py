@@ -98,7 +98,7 @@ def _is_whole_by_itself(runs: Sequence[tuple[Verb, list[Posting]]]) -> bool:
     if len(runs) != 1:
         return False
     [(verb, run)] = runs
-    return verb not in OPENING_VERBS and (len(run) == 1 or all(posting.limit is None for posting in run))
+    return verb not in OPENING_VERBS and (len(run) == 1 or not any(posting.limits for posting in run))
 
 
 def _without_repeats(postings: Sequence[Posting]) -> list[Posting]:
@@ -124,8 +124,9 @@ def _call(verb: Verb, batch: list[Posting], at: datetime) -> dict[str, Outcome]:
     for seq, code, *_, available in answers:
         if code == "short" and verb is not Verb.DRAW:
             raise NothingOpen(batch[seq].about_key, open_points=available)
-        if code == "limit":
-            raise LimitReached(batch[seq].account_id, had=available, most=batch[seq].most)
+        if code.startswith("limit "):
+            index = int(code.removeprefix("limit ")) - 1
+            raise LimitReached(batch[seq].account_id, had=available, limit=batch[seq].limits[index], index=index)
         if code == "short":
             member_id = batch[seq].account_id
             short = [batch[other] for other, verdict, *_ in answers if verdict == "short"]
@@ -160,10 +161,9 @@ def _as_row(seq: int, posting: Posting) -> dict[str, Any]:
         row["deadline"] = posting.deadline.isoformat()
     if posting.order_id is not None:
         row["order_id"] = posting.order_id
-    if posting.limit is not None:
-        row["limit_most"] = posting.limit.most
-        if posting.limit.since is not None:
-            row["limit_since"] = posting.limit.since.isoformat()
+    if posting.limits:
+        row["limit_most"] = [limit.most for limit in posting.limits]
+        row["limit_since"] = [limit.since and limit.since.isoformat() for limit in posting.limits]
     if posting.about_key:
         row["about_key"] = posting.about_key
     if posting.actor_id is not None:

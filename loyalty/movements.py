@@ -1,5 +1,6 @@
 """The movements of points by name, one call each. For many at once build postings and call ``loyalty.journal.post``."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,16 +19,16 @@ def burn(
     reason: str = "",
     actor_id: int | None = None,
     trace: dict[str, Any] | None = None,
-    limit: Limit | None = None,
+    limits: Sequence[Limit] = (),
 ) -> Outcome:
     """Spend ``points`` of a member, first the lots that expire first.
 
-    Raises InsufficientPoints when the valid points do not suffice, LimitReached when ``limit`` forbids it, KeyConflict
-    when ``key`` stands for something else.
+    Raises InsufficientPoints when the valid points do not suffice, LimitReached when one of ``limits`` forbids it,
+    KeyConflict when ``key`` stands for something else.
     """
     posting = Posting(
         Verb.DRAW, EntryKind.BURN, member_id, key, at, points,
-        reference=reference, reason=reason, actor_id=actor_id, trace=trace or {}, limit=limit,
+        reference=reference, reason=reason, actor_id=actor_id, trace=trace or {}, limits=tuple(limits),
     )  # fmt: skip
     return post([posting], at=at)[0]
 
@@ -87,7 +88,7 @@ def hold(
     reason: str = "",
     actor_id: int | None = None,
     trace: dict[str, Any] | None = None,
-    limit: Limit | None = None,
+    limits: Sequence[Limit] = (),
 ) -> Outcome:
     """Set ``points`` aside: they leave the balance and its lots, and wait to be captured or released.
 
@@ -95,7 +96,8 @@ def hold(
     """
     posting = Posting(
         Verb.DRAW, EntryKind.HOLD, member_id, key, at, points,
-        deadline=deadline, reference=reference, reason=reason, actor_id=actor_id, trace=trace or {}, limit=limit,
+        deadline=deadline, reference=reference, reason=reason, actor_id=actor_id, trace=trace or {},
+        limits=tuple(limits),
     )  # fmt: skip
     return post([posting], at=at)[0]
 

@@ -51,16 +51,6 @@ class NothingOpen(JournalError):
         self.open_points = open_points
 
 
-class LimitReached(JournalError):
-    """The member has had as much of something as one member may have: ``had`` of ``most`` units."""
-
-    def __init__(self, member_id: int, *, had: int, most: int | None) -> None:
-        super().__init__(f"member {member_id}: had {had} of {most}")
-        self.member_id = member_id
-        self.had = had
-        self.most = most
-
-
 class InsufficientPoints(JournalError):
     """The account holds fewer points than were to be spent. ``missing`` is how many more it would take."""
 
@@ -81,6 +71,19 @@ class Limit:
     since: datetime | None = None
 
 
+class LimitReached(JournalError):
+    """The member has had as much of something as one member may have: ``had`` units, and ``limit`` allows no more.
+    ``index`` is that limit's place among those of the posting; of several that are reached it is the first."""
+
+    def __init__(self, member_id: int, *, had: int, limit: Limit, index: int) -> None:
+        super().__init__(f"member {member_id}: had {had} of {limit.most}")
+        self.member_id = member_id
+        self.had = had
+        self.most = limit.most
+        self.limit = limit
+        self.index = index
+
+
 @dataclass(frozen=True, slots=True)
 class Posting:
     """One movement of points, not yet written.
@@ -88,7 +91,7 @@ class Posting:
     ``points`` is positive; the verb gives the sign. What concerns an earlier entry names it by ``about_key``, and zero
     points there mean all that is left. ``key`` is made from the business fact (law 4). ``effective_at`` is when it
     happened in the business, ``expires_at`` the first instant at which new points are no longer valid (None: never),
-    ``deadline`` when held points go back by themselves. ``limit`` binds what is drawn.
+    ``deadline`` when held points go back by themselves. ``limits`` bind what is drawn.
     """
 
     verb: Verb
@@ -107,7 +110,7 @@ class Posting:
     reason: str = ""
     actor_id: int | None = None
     trace: dict[str, Any] = field(default_factory=dict)
-    limit: Limit | None = None
+    limits: tuple[Limit, ...] = ()
 
     def __post_init__(self) -> None:
         if self.verb in _ABOUT and not self.about_key:
@@ -116,11 +119,6 @@ class Posting:
             raise ValueError(f"{self.key}: a maturation moves what is left of the accrual it names")
         if self.points < 0 or (self.points == 0 and self.verb not in _ABOUT):
             raise ValueError(f"{self.key}: points must be positive, not {self.points}")
-
-    @property
-    def most(self) -> int | None:
-        """How many units the member may have, None without a limit."""
-        return self.limit.most if self.limit else None
 
     def digest(self) -> str:
         """Hash of what makes two postings the same fact, hex as PostgreSQL reads bytea. Times and traces are left out:

@@ -18,13 +18,13 @@ CREATE TYPE loyalty_posting AS (
     reason text,
     actor_id bigint,
     trace jsonb,
-    limit_most integer,           -- Draws only: as many units of the reference as one member may have,
-    limit_since timestamptz       -- counted from then on.
+    limit_most integer[],         -- Draws only, one for each limit: as many units of the reference as a member may have,
+    limit_since timestamptz[]     -- counted from then on, NULL for ever.
 );
 
 CREATE TYPE loyalty_outcome AS (
     seq integer,
-    code text,                    -- posted, repeated, conflict, short, limit or nothing.
+    code text,                    -- posted, repeated, conflict, short, nothing, or 'limit 2' when the second one is reached.
     entry_id bigint,
     points bigint,                -- Signed change of the balance.
     pending bigint,               -- Signed change of the pending sum.

@@ -20,17 +20,17 @@ DECLARE
     left_behind bigint;
     had bigint;
 BEGIN
-    IF posting.limit_most IS NOT NULL THEN
+    FOR n IN 1 .. coalesce(cardinality(posting.limit_most), 0) LOOP
         SELECT coalesce(sum(coalesce((e.trace ->> 'units')::integer, 1)), 0)
           INTO had
           FROM loyalty_entry AS e
          WHERE e.account_id = posting.account_id AND e.reference = posting.reference AND e.kind IN ('burn', 'hold')
-           AND (posting.limit_since IS NULL OR e.effective_at >= posting.limit_since)
+           AND (posting.limit_since[n] IS NULL OR e.effective_at >= posting.limit_since[n])
            AND -e.points > (SELECT coalesce(sum(b.points), 0) FROM loyalty_entry AS b WHERE b.about_id = e.id);
-        IF had + coalesce((posting.trace ->> 'units')::integer, 1) > posting.limit_most THEN
-            RETURN (posting.seq, 'limit', NULL, 0, 0, NULL, had)::loyalty_outcome;
+        IF had + coalesce((posting.trace ->> 'units')::integer, 1) > posting.limit_most[n] THEN
+            RETURN (posting.seq, 'limit ' || n, NULL, 0, 0, NULL, had)::loyalty_outcome;
         END IF;
-    END IF;
+    END LOOP;
 
     -- Lot by lot: most postings are met by the first or the second of many.
     OPEN valid_lots;

@@ -89,7 +89,7 @@ def take_a_mug(member: Member, at: datetime, *, most: int) -> Callable[[int], st
 
     def act(number: int) -> str:
         try:
-            burn(member.pk, 1, key=f"mug:{number}", at=at, reference="mug", limit=Limit(most))
+            burn(member.pk, 1, key=f"mug:{number}", at=at, reference="mug", limits=[Limit(most)])
         except LimitReached:
             return "refused"
         return "had"
