@@ -4,7 +4,6 @@ from datetime import datetime, time, timedelta
 from typing import cast
 
 from django.db import transaction
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -12,17 +11,8 @@ from loyalty import api as loyalty
 from redemption.codes import new_code
 from redemption.models import Coupon
 from redemption.offers import Offer, find_offer, is_plan_offered
+from redemption.refusals import Refused
 from redemption.tokens import Wish, read_token
-
-
-class Refused(Exception):
-    """There is no coupon. ``code`` is stable; ``message()`` tells the buyer why and what to do."""
-
-    code = ""
-    text: str | Promise = ""
-
-    def message(self) -> str:
-        return str(self.text)
 
 
 class PlanNotOffered(Refused):

@@ -21,7 +21,7 @@ from crm.models import (
     Tier,
     User,
 )
-from redemption.models import CouponPlan, Denomination
+from redemption.models import Address, CouponPlan, Denomination, Reward, Stock, StockChange
 
 LONG_AGO = datetime(2025, 1, 6, 4, 0, tzinfo=UTC)  # A Monday noon in Shanghai.
 
@@ -162,3 +162,34 @@ class CouponPlanFactory(DjangoModelFactory[CouponPlan]):
         if create:
             values = (5, 10, 20) if yuan is None else yuan
             Denomination.objects.bulk_create(Denomination(plan=self, yuan=value) for value in values)
+
+
+class RewardFactory(DjangoModelFactory[Reward]):
+    """Goods for 100 points, a hundred pieces of them; ``stock=5`` says otherwise."""
+
+    class Meta:
+        model = Reward
+        skip_postgeneration_save = True
+
+    name = factory.Sequence(lambda n: f"Tea cup {n}")
+    points = 100
+
+    @factory.post_generation
+    def stock(self: Reward, create: bool, free: int | None, **kwargs: Any) -> None:
+        if create and self.counted:
+            pieces = 100 if free is None else free
+            Stock.objects.create(reward=self, free=pieces)
+            if pieces:
+                StockChange.objects.create(reward=self, pieces=pieces, reason="A delivery", at=LONG_AGO)
+
+
+class AddressFactory(DjangoModelFactory[Address]):
+    class Meta:
+        model = Address
+
+    member = factory.SubFactory(MemberFactory)
+    recipient = "林小鹿"
+    phone = "13800000001"
+    region = "浙江省 杭州市 西湖区"
+    street = "龙井路 1 号"
+    added_at = LONG_AGO

@@ -1,5 +1,28 @@
 """Tables of the redemption store."""
 
 from redemption.models.coupon import Coupon, CouponPlan, Denomination
+from redemption.models.redemption import Address, Payment, Redemption, RedemptionMove
+from redemption.models.reward import (
+    Reward,
+    RewardCategory,
+    RewardCode,
+    RewardPicture,
+    Stock,
+    StockChange,
+)
 
-__all__ = ["Coupon", "CouponPlan", "Denomination"]
+__all__ = [
+    "Address",
+    "Coupon",
+    "CouponPlan",
+    "Denomination",
+    "Payment",
+    "Redemption",
+    "RedemptionMove",
+    "Reward",
+    "RewardCategory",
+    "RewardCode",
+    "RewardPicture",
+    "Stock",
+    "StockChange",
+]

@@ -11,8 +11,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from crm.api import Buyer
 from loyalty import api as loyalty
-from redemption.checkout import Refused, coupon_expiry, redeem_coupon
+from redemption.checkout import coupon_expiry, redeem_coupon
 from redemption.offers import Offer, current_offers, find_offer, shelf
+from redemption.refusals import Refused
 from redemption.tokens import new_token
 from redemption.views.buyers import before_id, for_buyers
 from redemption.wallet import held_coupon, past_coupons, ready_coupons

@@ -1,0 +1,250 @@
+"""What buyers took for their points, and what became of it."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+from stdnum import luhn
+
+from redemption.models.guards import follows_its_life, kept, tells_its_moves
+from redemption.models.reward import Reward
+from redemption.rewards.choices import PaidBy, RedemptionState
+from redemption.rewards.life import OPEN
+
+
+class Address(models.Model):
+    """Where a member wants his parcels. Rows are not edited: a correction is a new row that takes the old one's place,
+    so that a redemption keeps the address it was sent to. Only erasing a member's data empties them."""
+
+    member = models.ForeignKey(
+        "crm.Member", on_delete=models.PROTECT, related_name="addresses", verbose_name=_("member")
+    )
+    recipient = models.CharField(_("recipient"), max_length=60)
+    phone = models.CharField(_("phone"), max_length=20)
+    region = models.CharField(_("province, city and district"), max_length=120)
+    street = models.CharField(_("street and number"), max_length=200)
+    postcode = models.CharField(_("postcode"), max_length=12, blank=True)
+    preferred = models.BooleanField(_("preferred"), default=False)
+    added_at = models.DateTimeField(_("added"))
+    removed_at = models.DateTimeField(_("removed"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("postal address")
+        verbose_name_plural = _("postal addresses")
+        ordering = ["-preferred", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["member"],
+                condition=Q(preferred=True, removed_at=None),
+                name="redemption_address_one_preferred",
+            )
+        ]
+
+    def __str__(self) -> str:
+        # Nothing personal: this ends up in titles and logs.
+        return f"#{self.pk}"
+
+
+class Redemption(models.Model):
+    """A buyer's order for a reward.
+
+    ``points`` and ``cash`` (yuan) are the price of all ``quantity`` pieces. ``entry`` is the burn, or, as long as cash
+    is awaited until ``pay_until``, the hold. Of the pieces ``cancelled`` were never sent, ``returned`` came back, and
+    of those ``restocked`` went back to the stock. The last move stands in the row; all of them in its moves.
+    """
+
+    # Neither the member, the account of whose points is locked, nor the reward, whose row a flash sale would lock a
+    # thousand times, nor the entry, which was written a moment ago, is checked by a foreign key: their rows are never
+    # deleted while they are named here.
+    member = models.ForeignKey(
+        "crm.Member",
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        db_index=False,
+        related_name="redemptions",
+        verbose_name=_("member"),
+    )
+    reward = models.ForeignKey(
+        Reward,
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        db_index=False,
+        related_name="redemptions",
+        verbose_name=_("reward"),
+    )
+    entry = models.OneToOneField(
+        "loyalty.Entry", on_delete=models.PROTECT, db_constraint=False, related_name="+", verbose_name=_("entry")
+    )
+    quantity = models.PositiveIntegerField(_("pieces"))
+    points = models.PositiveBigIntegerField(_("points"))
+    cash = models.DecimalField(_("cash (yuan)"), max_digits=12, decimal_places=2, default=0)
+    state = models.CharField(_("state"), max_length=10, choices=RedemptionState)
+    cancelled = models.PositiveIntegerField(
+        pgettext_lazy("pieces of a redemption", "cancelled"), default=0, db_default=0
+    )
+    returned = models.PositiveIntegerField(pgettext_lazy("pieces of a redemption", "returned"), default=0, db_default=0)
+    restocked = models.PositiveIntegerField(_("back in stock"), default=0, db_default=0)
+    address = models.ForeignKey(
+        Address, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("postal address"),
+        db_index=False,
+    )  # fmt: skip
+    placed_at = models.DateTimeField(_("placed"))
+    pay_until = models.DateTimeField(_("to be paid until"), null=True, blank=True)
+    paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
+    carrier = models.CharField(_("carrier"), max_length=60, blank=True, default="", db_default="")
+    tracking_number = models.CharField(_("parcel number"), max_length=60, blank=True, default="", db_default="")
+    moved_at = models.DateTimeField(_("last moved"))
+    moved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("moved by"),
+        db_index=False,
+    )
+    move_reason = models.CharField(_("reason of the last move"), max_length=300, blank=True, default="", db_default="")
+
+    class Meta:
+        verbose_name = _("redemption")
+        verbose_name_plural = _("redemptions")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["member", "-id"], name="redemption_of_member"),
+            # What a member has had of a reward, for its limits, and who has had a reward, for its reports.
+            models.Index(fields=["reward", "member"], name="redemption_of_reward"),
+            models.Index(fields=["state", "id"], name="redemption_open", condition=Q(state__in=OPEN)),
+            models.Index(
+                fields=["pay_until", "id"], name="redemption_unpaid", condition=Q(state=RedemptionState.AWAITING)
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=RedemptionState.values), name="redemption_redemption_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0, points__gt=0, cash__gte=0), name="redemption_redemption_price"
+            ),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=F("cancelled") + F("returned"), returned__gte=F("restocked")),
+                name="redemption_redemption_parts_in_range",
+            ),
+            # Nothing is left of a redemption that was cancelled or returned, and something is of every other one.
+            models.CheckConstraint(
+                condition=Q(state=RedemptionState.CANCELLED, cancelled=F("quantity"))
+                | Q(state=RedemptionState.RETURNED, returned__gt=0, quantity=F("cancelled") + F("returned"))
+                | (
+                    ~Q(state__in=[RedemptionState.CANCELLED, RedemptionState.RETURNED])
+                    & Q(quantity__gt=F("cancelled") + F("returned"))
+                ),
+                name="redemption_redemption_ends_when_nothing_is_left",
+            ),
+            # Whoever owes cash has a deadline, and nothing is confirmed, sent or received before it is paid.
+            models.CheckConstraint(
+                condition=Q(cash=0, pay_until=None, paid_at=None)
+                | Q(cash__gt=0, pay_until__isnull=False, paid_at=None, state__in=["awaiting", "cancelled"])
+                | Q(cash__gt=0, pay_until__isnull=False, paid_at__isnull=False) & ~Q(state="awaiting"),
+                name="redemption_redemption_paid_before_it_goes_on",
+            ),
+        ]
+        permissions = [
+            ("handle_redemption", _("Can confirm, ship, cancel and take back redemptions")),
+            ("export_redemption", _("Can download picking lists and labels")),
+        ]
+        triggers = [follows_its_life("redemption_follows_its_life"), tells_its_moves("redemption_tells_its_moves")]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def number(self) -> str:
+        """What buyers and staff call it: ``JF`` and the id with a check digit, so that a slip of a finger is noticed
+        and no other number in an order's remark is taken for one."""
+        return redemption_number(self.pk)
+
+    @property
+    def left(self) -> int:
+        """How many pieces are neither cancelled nor returned."""
+        return self.quantity - self.cancelled - self.returned
+
+    @property
+    def points_each(self) -> int:
+        """What one piece cost in points. The price of all is a multiple of it."""
+        return self.points // self.quantity
+
+
+def redemption_number(pk: int) -> str:
+    """Return the number of the redemption with this id."""
+    return f"JF{pk}{luhn.calc_check_digit(str(pk))}"
+
+
+class RedemptionMove(models.Model):
+    """One step in the life of a redemption. A trigger of the redemption writes it."""
+
+    redemption = models.ForeignKey(
+        Redemption, on_delete=models.PROTECT, related_name="moves", verbose_name=_("redemption")
+    )
+    state_before = models.CharField(_("before"), max_length=10, choices=RedemptionState)
+    state_after = models.CharField(_("after"), max_length=10, choices=RedemptionState)
+    cancelled = models.IntegerField(pgettext_lazy("pieces of a redemption", "cancelled"))
+    returned = models.IntegerField(pgettext_lazy("pieces of a redemption", "returned"))
+    at = models.DateTimeField(_("when"))
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by whom"),
+    )
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("move of a redemption")
+        verbose_name_plural = _("moves of redemptions")
+        ordering = ["id"]
+        triggers = [kept("redemptionmove_kept")]
+
+    def __str__(self) -> str:
+        return f"{self.redemption_id}: {self.state_before} → {self.state_after}"
+
+
+class Payment(models.Model):
+    """Cash that somebody reported for a redemption. ``reference`` names the payment where it was made; the same one is
+    counted once. A payment that came too late, or a second one, is ``applied`` to nothing and waits for a person."""
+
+    redemption = models.ForeignKey(
+        Redemption, on_delete=models.PROTECT, related_name="payments", verbose_name=_("redemption")
+    )
+    amount = models.DecimalField(_("amount (yuan)"), max_digits=12, decimal_places=2)
+    how = models.CharField(_("reported by"), max_length=10, choices=PaidBy)
+    reference = models.CharField(_("reference"), max_length=120, unique=True)
+    order = models.ForeignKey(
+        "crm.Order", on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("order")
+    )
+    applied = models.BooleanField(_("counts for the redemption"))
+    settled_at = models.DateTimeField(_("seen to"), null=True, blank=True)
+    at = models.DateTimeField(_("when"))
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by whom"),
+    )
+
+    class Meta:
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="redemption_payment_amount"),
+            models.UniqueConstraint(
+                fields=["redemption"], condition=Q(applied=True), name="redemption_payment_counts_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"¥{self.amount}"

@@ -1,0 +1,1 @@
+"""Rewards: what points buy besides coupons, and the redemptions of them."""

@@ -1,0 +1,41 @@
+"""The stable words of rewards and redemptions. Values are stored; labels are what people see."""
+
+from django.db import models
+from django.utils.translation import pgettext_lazy
+
+
+class RewardKind(models.TextChoices):
+    """What the buyer gets. Only goods are sent; only digital goods have a pool of codes."""
+
+    GOODS = "goods", pgettext_lazy("kind of a reward", "Goods, sent by parcel")
+    DIGITAL = "digital", pgettext_lazy("kind of a reward", "Digital good, a code from a pool")
+    TICKET = "ticket", pgettext_lazy("kind of a reward", "Ticket, shown on the spot")
+    DONATION = "donation", pgettext_lazy("kind of a reward", "Donation")
+
+
+class Visibility(models.TextChoices):
+    """What members see of a reward whose conditions (tier, tags) they do not meet."""
+
+    VISIBLE = "visible", pgettext_lazy("who sees a reward", "Everybody sees it")
+    TEASER = "teaser", pgettext_lazy("who sees a reward", "Others see its name and picture, not its price")
+    HIDDEN = "hidden", pgettext_lazy("who sees a reward", "Others do not see it")
+
+
+class RedemptionState(models.TextChoices):
+    """The life of a redemption; ``redemption/rewards/life.py`` says which state may follow which."""
+
+    PLACED = "placed", pgettext_lazy("state of a redemption", "Placed")
+    AWAITING = "awaiting", pgettext_lazy("state of a redemption", "Waiting for payment")
+    CONFIRMED = "confirmed", pgettext_lazy("state of a redemption", "Confirmed")
+    SHIPPED = "shipped", pgettext_lazy("state of a redemption", "Shipped")
+    RECEIVED = "received", pgettext_lazy("state of a redemption", "Received")
+    CANCELLED = "cancelled", pgettext_lazy("state of a redemption", "Cancelled")
+    RETURNED = "returned", pgettext_lazy("state of a redemption", "Returned")
+
+
+class PaidBy(models.TextChoices):
+    """Who told us that the cash part of a redemption is paid."""
+
+    STAFF = "staff", pgettext_lazy("who reported a payment", "Marked by staff")
+    ORDER = "order", pgettext_lazy("who reported a payment", "An imported order")
+    CALL = "call", pgettext_lazy("who reported a payment", "A payment call")
