@@ -10,6 +10,7 @@ from django.db import transaction
 
 from config.demo.cast import CAST, Role
 from config.demo.generator import MEMBERS, ORDERS, SEED, WEEK, ShopFiles, write_shop
+from config.demo.programme import publish_rules
 from config.demo.wares import SHOP_NAME
 from crm.choices import Platform
 from crm.imports import pipeline
@@ -76,6 +77,7 @@ def _is_loaded(channel: Channel) -> bool:
 
 
 def _load(channel: Channel, files: ShopFiles, at: datetime) -> Loaded:
+    publish_rules(at)
     plan = _make_plans(at)
     counts = Counts()
     for path in (files.orders, files.details):

@@ -83,6 +83,16 @@ def test_each_of_the_cast_shows_what_they_are_there_for(loaded: Loaded, at: date
     assert {coupon.state for coupon in held} == {CouponState.ISSUED, CouponState.USED}
 
 
+def test_the_shop_has_rules_that_were_in_force_before_its_first_order(loaded: Loaded, at: datetime) -> None:
+    first = Order.objects.order_by("paid_at").values_list("paid_at", flat=True).first()
+    sets = loyalty.published_sets()
+    published, built_in = sets
+    assert first is not None and published.effective_from < first
+    assert (published.version, built_in.version) == (1, 0)
+    assert loyalty.checkin_board(member(Role.REGULAR), at, sets) is not None
+    assert loyalty.rewarded_acts(sets, at) >= {"signin", "referral", "campaign", "birthday", "profile"}
+
+
 def test_coupons_are_offered_and_a_festival_gives_more_for_the_points(loaded: Loaded, at: datetime) -> None:
     offers = current_offers(at)
     assert {(offer.yuan, offer.points) for offer in offers} >= {(5, 50), (10, 100), (20, 200), (50, 500)}
