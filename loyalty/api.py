@@ -8,8 +8,9 @@ from loyalty.explain import explain, headline
 from loyalty.figures import MonthFlow, PointsTotals, monthly_flow, points_totals
 from loyalty.gifts import LONGEST_CODE, NoGift, fixed_gift, profile_rewarded, redeem_code, reward_profile
 from loyalty.grants.approval import waiting_grants
-from loyalty.journal import expire_due, post
+from loyalty.journal import expire_due, lock_accounts, post
 from loyalty.movements import adjust, burn, capture, hold, open_balance, release, undo
+from loyalty.night_steps import NightChunk, on_night
 from loyalty.nightly import NightBusy, run_nightly
 from loyalty.policies import revive_until, valid_until
 from loyalty.posting import (
@@ -22,6 +23,7 @@ from loyalty.posting import (
     Outcome,
     Posting,
     accrual,
+    undoing,
 )
 from loyalty.referral.links import (
     Landing,
@@ -56,6 +58,7 @@ __all__ = [
     "LinkFigures",
     "MonthFlow",
     "NightBusy",
+    "NightChunk",
     "NoGift",
     "NoSignInRule",
     "NothingOpen",
@@ -83,9 +86,11 @@ __all__ = [
     "headline",
     "history",
     "hold",
+    "lock_accounts",
     "make_link",
     "monthly_flow",
     "new_device",
+    "on_night",
     "open_balance",
     "points_totals",
     "post",
@@ -104,6 +109,7 @@ __all__ = [
     "run_nightly",
     "summary",
     "undo",
+    "undoing",
     "valid_until",
     "validity_end",
     "waiting_grants",

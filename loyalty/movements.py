@@ -6,7 +6,7 @@ from typing import Any
 
 from loyalty.choices import EntryKind
 from loyalty.journal import post
-from loyalty.posting import Limit, Outcome, Posting, Verb
+from loyalty.posting import Limit, Outcome, Posting, Verb, undoing
 
 
 def burn(
@@ -145,8 +145,5 @@ def undo(
     ``spent_key`` is the key of the entry that drew them, for a captured hold the hold's. ``revive_until`` as in
     ``release``. Raises NothingOpen, KeyConflict.
     """
-    posting = Posting(
-        Verb.RESTORE, EntryKind.REVERSAL, member_id, key, at, points,
-        about_key=spent_key, expires_at=revive_until, **rest,
-    )  # fmt: skip
+    posting = undoing(member_id, spent_key, key=key, effective_at=at, revive_until=revive_until, points=points, **rest)
     return post([posting], at=at)[0]

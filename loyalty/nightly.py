@@ -19,6 +19,7 @@ from loyalty.close import close_due_days
 from loyalty.gifts import give_birthday_gifts
 from loyalty.journal import lock_accounts, post
 from loyalty.models import PolicyApplication, ValidityPolicy
+from loyalty.night_steps import NightStep, night_steps
 from loyalty.policies import published_policies
 from loyalty.posting import Posting, Verb
 from loyalty.referral.settling import settle_due
@@ -71,8 +72,9 @@ def run_nightly(
 ) -> list[Step]:
     """Do everything that was due by ``due``, recording it at ``at``, and return what each step did.
 
-    Points become available, holds lapse, a changed policy reaches the points that members had before, lots expire,
-    birthdays bring their gifts, referred orders their shares, days are closed. ``progress`` hears of every chunk after
+    Points become available, holds lapse, the floors above do what is due there (``loyalty.night_steps``), a changed
+    policy reaches the points that members had before, lots expire, birthdays bring their gifts, referred orders their
+    shares, days are closed. ``progress`` hears of every chunk after
     it was committed. Raises NightBusy when another worker is at it.
     """
     zone = str(programme_zone())
@@ -94,10 +96,14 @@ def run_nightly(
     def lapse(after: int) -> _Chunk:
         return _lapse(due, at, policies, after, min(accounts_per_chunk, HOLDS_PER_CHUNK))
 
+    def above(step: NightStep) -> Callable[[int], _Chunk]:
+        return lambda after: step.work(due, at, after, min(accounts_per_chunk, step.most))
+
     with _alone():
         steps = [
             _run("mature", mature, progress),
             _run("lapse", lapse, progress),
+            *(_run(step.name, above(step), progress) for step in night_steps()),
             _carry_through(due, at, progress, accounts_per_chunk),
             _run("expire", expire, progress),
             _run("birthdays", birthdays, progress),

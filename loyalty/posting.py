@@ -196,3 +196,21 @@ def maturation(account_id: int, *, key: str, about_key: str, effective_at: datet
 def reversal(account_id: int, points: int, *, key: str, effective_at: datetime, **rest: Any) -> Posting:
     """Points are taken back, first from the lot of the accrual ``about_key``; the account may end below zero."""
     return Posting(Verb.REVERSE, EntryKind.REVERSAL, account_id, key, effective_at, points, **rest)
+
+
+def undoing(
+    account_id: int,
+    spent_key: str,
+    *,
+    key: str,
+    effective_at: datetime,
+    revive_until: datetime | None,
+    points: int = 0,
+    **rest: Any,
+) -> Posting:
+    """What was spent is given back to its lots, all of it or ``points``; see ``loyalty.movements.undo``. Of a batch
+    those that name a ``revive_until`` are of one day."""
+    return Posting(
+        Verb.RESTORE, EntryKind.REVERSAL, account_id, key, effective_at, points,
+        about_key=spent_key, expires_at=revive_until, **rest,
+    )  # fmt: skip

@@ -27,6 +27,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidge
 
 from crm.adminkit import EndlessAdmin, may, person
 from crm.api import count_paid_orders, first_and_last_paid, log_action
+from crm.filekit import csv_pieces, xlsx_file
 from loyalty.admin.backtest_figures import Shown
 from loyalty.backtest import jobs
 from loyalty.backtest.run import Period
@@ -34,7 +35,6 @@ from loyalty.choices import BacktestState
 from loyalty.earning.ruleset import InvalidRules
 from loyalty.models import BacktestJob, RuleSet
 from loyalty.rulebook import rows_of
-from loyalty.tablefiles import csv_pieces, xlsx_file
 from loyalty.validity import programme_zone
 
 START = "loyalty.add_backtestjob"

@@ -11,10 +11,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from crm.filekit import Cell
 from loyalty.explain_award import name_of
 from loyalty.liability import yuan_to_fen_half_up
 from loyalty.models import BacktestJob
-from loyalty.tablefiles import Cell
 
 _TENTH, _HUNDREDTH = Decimal("0.1"), Decimal("0.01")
 

@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm.adminkit import masked_email, masked_phone
+from crm.filekit import Cell
 from loyalty.grants.messages import describe_file, describe_row
 from loyalty.grants.posting import Counts
 from loyalty.grants.preview import Preview
 from loyalty.models import Grant, GrantRow
-from loyalty.tablefiles import Cell
 
 State = Grant.State
 ROWS_SHOWN = 50

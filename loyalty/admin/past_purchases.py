@@ -21,7 +21,7 @@ from unfold.widgets import (
 )
 
 from crm.adminkit import EndlessAdmin, may, person
-from crm.filekit import is_packed
+from crm.filekit import csv_pieces, is_packed
 from loyalty.admin.grant_forms import UploadForm
 from loyalty.admin.grants import ADD, CHECK_AT_ONCE
 from loyalty.earning.kinds.money import ROUNDINGS
@@ -33,7 +33,6 @@ from loyalty.past_purchases import making
 from loyalty.past_purchases.checking import READING
 from loyalty.past_purchases.making import CountsFrom, Rate
 from loyalty.rulebook import published_sets, set_at
-from loyalty.tablefiles import csv_pieces
 
 ADD_MEMBERS = "crm.add_member"
 _BASE, _OWN = "base", "own"

@@ -20,10 +20,10 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from crm.adminkit import may, person
 from crm.api import log_action
+from crm.filekit import Cell, csv_pieces, xlsx_file
 from loyalty.choices import EntryKind
 from loyalty.explain import explain, headline
 from loyalty.statement import Filters, Moves, StatementLine, statement_page, summary, whole_statement
-from loyalty.tablefiles import Cell, csv_pieces, xlsx_file
 from loyalty.validity import programme_zone
 
 VIEW = "loyalty.view_account"

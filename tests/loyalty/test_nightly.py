@@ -21,11 +21,13 @@ from crm.models import Channel, Member
 from crm.orders import record
 from loyalty import tasks
 from loyalty.explain import explain, headline
+from loyalty.journal import post
 from loyalty.models import Account, Entry, Hold, Lot
 from loyalty.movements import burn, capture, hold
+from loyalty.night_steps import NightChunk, NightStep, on_night
 from loyalty.nightly import Step, run_nightly
 from loyalty.policies import publish_policy
-from loyalty.posting import InsufficientPoints, Posting
+from loyalty.posting import InsufficientPoints, Posting, undoing
 from loyalty.statement import history
 from loyalty.validity import BUILT_IN, valid_until
 from tests.cast import NOON, SHANGHAI
@@ -403,3 +405,45 @@ def test_the_night_s_lock_is_free_after_a_failure(xiaolu: Member, at: datetime) 
             [0x70_6B_6E_69],
         )
         assert cursor.fetchone() == (0,)
+
+
+class TestStepsOfTheFloorsAbove:
+    @pytest.fixture
+    def steps(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, NightStep]:
+        """Nobody's steps but those of the test."""
+        steps: dict[str, NightStep] = {}
+        monkeypatch.setattr("loyalty.night_steps._steps", steps)
+        return steps
+
+    def test_they_are_called_chunk_by_chunk_until_nothing_is_left(self, steps: object, db: None, at: datetime) -> None:
+        called: list[tuple[int, int]] = []
+
+        def work(due: datetime, recorded: datetime, after: int, most: int) -> NightChunk:
+            assert (due, recorded) == (at, at)
+            assert connection.in_atomic_block
+            called.append((after, most))
+            return NightChunk(1, 2, 10, after + 7 if after < 14 else None)
+
+        on_night("sweep", work, most=3)
+
+        step = night(at)["sweep"]
+
+        assert called == [(0, 3), (7, 3), (14, 3)]
+        assert (step.accounts, step.lots, step.points, step.done) == (3, 6, 30, True)
+
+    def test_points_that_come_back_after_their_end_lapse_in_the_same_night(
+        self, steps: object, xiaolu: Member, at: datetime
+    ) -> None:
+        end = at + timedelta(days=1)
+        write(earned(xiaolu, 50, key="in", at=at, expires_at=end), at=at)
+        burn(xiaolu.pk, 50, key="spent", at=at)
+
+        def give_back(due: datetime, recorded: datetime, after: int, most: int) -> NightChunk:
+            back = undoing(xiaolu.pk, "spent", key="back", effective_at=due, revive_until=None)
+            post([back], at=recorded)
+            return NightChunk(1, 1, 50, None)
+
+        on_night("give back", give_back)
+
+        assert night(end)["expire"].points == 50
+        assert balance(xiaolu) == 0

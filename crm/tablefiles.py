@@ -10,7 +10,7 @@ from typing import IO, Any
 from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from crm.api import guarded
+from crm.imports.cells import guarded
 
 Cell = str | int | None
 
