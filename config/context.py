@@ -2,12 +2,20 @@
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from redemption.looks import current_dress
+from redemption.preferences import scheme_of
 
 
 def shop(request: HttpRequest) -> dict[str, object]:
-    """The shop's name and how to reach the seller; ``demo`` is true where the demo page is offered."""
+    """The shop's name and how to reach the seller, what its pages wear, and by day or by night; ``demo`` is true where
+    the demo page is offered."""
     return {
         "shop_name": settings.SHOP_NAME,
         "shop_contact": settings.SHOP_CONTACT,
         "demo": settings.DEMO,
+        "theme": SimpleLazyObject(lambda: current_dress(timezone.now())),
+        "scheme": scheme_of(request),
     }

@@ -89,6 +89,7 @@ NAVIGATION = [
     ),
     _group(
         _("Settings"),
+        _list(_("Look of the buyer's pages"), "palette", "redemption.look"),
         _list(_("Channels"), "storefront", "crm.channel"),
         _list(_("Import profiles"), "table_chart", "crm.importprofile"),
         _list(_("Staff"), "badge", "crm.user"),

@@ -4,6 +4,7 @@ from loyalty.act_preview import rewarded_acts
 from loyalty.audit import audit
 from loyalty.checkin import CheckInBoard, NoSignInRule, SignedIn, check_in, checkin_board
 from loyalty.choices import EntryKind
+from loyalty.earning.calendar import LunarWindow, Window, YearlyWindow, contains
 from loyalty.explain import explain, headline
 from loyalty.figures import MonthFlow, PointsTotals, monthly_flow, points_totals
 from loyalty.gifts import LONGEST_CODE, NoGift, fixed_gift, profile_rewarded, redeem_code, reward_profile
@@ -56,6 +57,7 @@ __all__ = [
     "Limit",
     "LimitReached",
     "LinkFigures",
+    "LunarWindow",
     "MonthFlow",
     "NightBusy",
     "NightChunk",
@@ -70,6 +72,8 @@ __all__ = [
     "SignedIn",
     "StatementLine",
     "Target",
+    "Window",
+    "YearlyWindow",
     "accrual",
     "adjust",
     "audit",
@@ -77,6 +81,7 @@ __all__ = [
     "capture",
     "check_in",
     "checkin_board",
+    "contains",
     "expire_due",
     "explain",
     "find_landing",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from redemption.views import campaign, checkin, coupons, points, profile, referral
+from redemption.views import campaign, checkin, coupons, me, points, profile, referral
 
 app_name = "redemption"
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("claim/", points.claim, name="claim"),
     path("sign-in/", checkin.calendar, name="checkin"),
     path("sign-in/today/", checkin.check_in, name="check_in"),
+    path("me/", me.me, name="me"),
     path("profile/", profile.profile, name="profile"),
     path("code/", campaign.campaign, name="campaign"),
     path("referral/", referral.promoter, name="referral"),

@@ -40,6 +40,7 @@ ACTIONS: dict[str, Promise] = {
     "import.resume": _("Resumed an import"),
     "import.upload": _("Uploaded order files"),
     "liability.publish": _("Published the cost of a point"),
+    "look.change": _("Changed the look of the buyer's pages"),
     "member.claim": _("Signed in for the first time"),
     "member.change": _("Changed a member"),
     "member.own_profile": _("Filled in the own profile"),

@@ -2,8 +2,9 @@
 
 from redemption.admin import coupons
 from redemption.admin.coupons import CouponAdmin
+from redemption.admin.looks import LookAdmin
 from redemption.admin.plans import CouponPlanAdmin
 
 coupons.register()
 
-__all__ = ["CouponAdmin", "CouponPlanAdmin"]
+__all__ = ["CouponAdmin", "CouponPlanAdmin", "LookAdmin"]

@@ -26,3 +26,9 @@ def yuan(value: int | Decimal) -> str:
     """Write an amount as ``¥1,280`` or ``¥12.80``: fen only where there are any."""
     amount = Decimal(value)
     return f"¥{amount:,.0f}" if amount == amount.to_integral_value() else f"¥{amount:,.2f}"
+
+
+@register.filter
+def less(whole: int, part: int) -> int:
+    """Return what is there of a whole that ``part`` is missing from; never below nothing."""
+    return max(whole - part, 0)

@@ -136,6 +136,7 @@ def test_the_language_is_switched_on_the_spot(page: Page, live_server: LiveServe
     page.goto(f"{live_server.url}/account/login/code/")
     expect(page.locator("html")).to_have_attribute("lang", "zh-hans")
 
+    page.locator("summary.tool").click()
     page.get_by_role("button", name="English").click()
 
     expect(page.locator("html")).to_have_attribute("lang", "en")

@@ -8,6 +8,7 @@ import time_machine
 from django.test import Client
 
 from crm.models import Member
+from redemption.looks import current_dress
 from redemption.models import CouponPlan
 from tests.factories import CouponPlanFactory, UserFactory
 
@@ -28,8 +29,12 @@ def clock(at: datetime) -> Iterator[None]:
 
 
 @pytest.fixture
-def sign_in(clock: None) -> SignIn:
-    """``sign_in(member)`` gives a browser in which he is signed in, with pages in English."""
+def sign_in(clock: None, db: None, at: datetime) -> SignIn:
+    """``sign_in(member)`` gives a browser in which he is signed in, with pages in English.
+
+    What all buyers share has been read before, as it has for any but the first request of the day.
+    """
+    current_dress(at)
 
     def sign_in(member: Member) -> Client:
         if member.user is None:

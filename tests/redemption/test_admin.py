@@ -8,7 +8,8 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
-from crm.models import Member, User
+from crm.admin.stafflog import action_label
+from crm.models import Member, StaffAction, User
 from redemption.checkout import redeem_coupon
 from redemption.choices import CouponState
 from redemption.models import Coupon, CouponPlan
@@ -144,3 +145,22 @@ class TestPlans:
         window = {"starts_at_0": "2026-04-02", "starts_at_1": "00:00", "ends_at_0": "2026-04-01", "ends_at_1": "00:00"}
         client.post(reverse("admin:redemption_couponplan_add"), self.FORM | window)
         assert not CouponPlan.objects.exists()
+
+
+def test_the_look_is_changed_in_the_admin_and_worn_at_once(client: Client, grant: Grant) -> None:
+    client.force_login(grant("redemption.view_look", "redemption.change_look"))
+    page = client.get(reverse("admin:redemption_look_changelist"), follow=True)
+    assert page.content.decode().count("<linearGradient") == 7  # A swatch for each dress.
+
+    client.post(page.redirect_chain[-1][0], {"theme": "jade", "festive": "never"})
+
+    assert "buyer/themes/jade.css" in Client().get("/").content.decode()
+    done = StaffAction.objects.get(action="look.change")
+    assert done.details == {"theme": "jade", "festive": "never"}
+    assert "Changed the look" in str(action_label(done.action))
+
+
+def test_the_look_is_neither_added_nor_deleted_nor_open_to_everybody(client: Client, grant: Grant) -> None:
+    client.force_login(grant("redemption.add_look", "redemption.delete_look"))
+    assert client.get(reverse("admin:redemption_look_changelist")).status_code == 403
+    assert client.get(reverse("admin:redemption_look_add")).status_code == 403

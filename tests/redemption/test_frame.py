@@ -17,7 +17,7 @@ from redemption.models import CouponPlan
 from tests.cast import GivePoints
 from tests.redemption.conftest import SignIn
 
-PAGES = ["/", "/history/", "/coupons/", "/coupons/mine/", "/profile/", "/account/logout/", "/nowhere/"]
+PAGES = ["/", "/history/", "/coupons/", "/coupons/mine/", "/profile/", "/me/", "/account/logout/", "/nowhere/"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -60,7 +60,7 @@ def test_a_visitor_can_change_the_language_and_stays_where_he_was(client: Client
     assert answer["Location"] == "/account/login/code/"
     page = client.get("/account/login/code/", headers={"accept-language": "zh-CN"}).content.decode()
     assert '<html lang="en">' in page
-    assert "中文" in page
+    assert "简体中文" in page
 
 
 def test_dates_follow_the_language(
