@@ -11,12 +11,17 @@ from crm.newcomers import Newcomer, make_newcomers
 from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_facts, order_facts
 from crm.order_stream import PaidOrder, count_paid_orders, first_and_last_paid, ids_of_orders_since, paid_orders
 from crm.own_profile import OwnProfile, complete_profile, members_born_on, own_profile, whole_phone
+from crm.price_words import percent_in_words
+from crm.pricing import Quote, Source
+from crm.public_prices import PublicPrice
+from crm.quotes import Asked, Unknown, public_price, quote
 from crm.stafflog import log_action
 from crm.tiers.defaults import Rung, add_missing_tiers, make_usual_tiers
 from crm.tiers.granting import GrantRefused, grant_tier
 from crm.tiers.holding import tier_at
 
 __all__ = [
+    "Asked",
     "Buyer",
     "BuyerDetails",
     "Claim",
@@ -35,9 +40,13 @@ __all__ = [
     "PaymentKind",
     "Platform",
     "ProductPolicy",
+    "PublicPrice",
+    "Quote",
     "RefundStatus",
     "ReturnsChange",
     "Rung",
+    "Source",
+    "Unknown",
     "add_missing_tiers",
     "buyer_of",
     "claim_member",
@@ -62,6 +71,9 @@ __all__ = [
     "order_facts",
     "own_profile",
     "paid_orders",
+    "percent_in_words",
+    "public_price",
+    "quote",
     "tier_at",
     "whole_phone",
 ]

@@ -55,12 +55,21 @@ class PaymentKind(models.TextChoices):
 
 
 class ProductPolicy(models.TextChoices):
-    """How a product takes part in the programme: what it earns, and whether discounts reach it."""
+    """What a product earns. Whether discounts reach it is its ``PricePolicy``, which follows this one by default."""
 
     NORMAL = "normal", pgettext_lazy("product policy", "Normal")
     SPECIAL = "special", pgettext_lazy("product policy", "Special price")
     ZERO = "zero", pgettext_lazy("product policy", "Zero points")
     BONUS = "bonus", pgettext_lazy("product policy", "Bonus product")
+
+
+class PricePolicy(models.TextChoices):
+    """Whether discounts reach a product. FOLLOW leaves it to the point policy: special-price goods get none."""
+
+    FOLLOW = "follow", pgettext_lazy("price policy", "As the point policy says")
+    NORMAL = "normal", pgettext_lazy("price policy", "Discounts count")
+    SPECIAL = "special", pgettext_lazy("price policy", "Special price: no discount")
+    GROUP_BUY = "group_buy", pgettext_lazy("price policy", "Group buy: no discount")
 
 
 class GrantSource(models.TextChoices):

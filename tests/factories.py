@@ -12,10 +12,15 @@ from crm.models import (
     Channel,
     Identity,
     Member,
+    MemberPlatformGrade,
     MemberTag,
+    NoDiscount,
     Order,
     OrderLine,
+    PlatformGrade,
+    PlatformTool,
     Product,
+    ProductTierPrice,
     Refund,
     Tag,
     Tier,
@@ -108,6 +113,50 @@ class ProductFactory(DjangoModelFactory[Product]):
     channel = factory.SubFactory(ChannelFactory)
     code = factory.Sequence(lambda n: f"A{n:05}")
     title = factory.Sequence(lambda n: f"Tea caddy {n}")
+
+
+class ProductTierPriceFactory(DjangoModelFactory[ProductTierPrice]):
+    class Meta:
+        model = ProductTierPrice
+
+    product = factory.SubFactory(ProductFactory)
+    tier = factory.SubFactory(TierFactory)
+    percent = Decimal(95)
+
+
+class PlatformToolFactory(DjangoModelFactory[PlatformTool]):
+    class Meta:
+        model = PlatformTool
+
+    name = factory.Sequence(lambda n: f"Tool {n}")
+
+
+class PlatformGradeFactory(DjangoModelFactory[PlatformGrade]):
+    class Meta:
+        model = PlatformGrade
+
+    tool = factory.SubFactory(PlatformToolFactory)
+    name = factory.Sequence(lambda n: f"Grade {n}")
+    discount_percent = Decimal(95)
+
+
+class MemberPlatformGradeFactory(DjangoModelFactory[MemberPlatformGrade]):
+    class Meta:
+        model = MemberPlatformGrade
+
+    member = factory.SubFactory(MemberFactory)
+    grade = factory.SubFactory(PlatformGradeFactory)
+    tool = factory.SelfAttribute("grade.tool")
+    seen_at = LONG_AGO
+
+
+class NoDiscountFactory(DjangoModelFactory[NoDiscount]):
+    class Meta:
+        model = NoDiscount
+
+    member = factory.SubFactory(MemberFactory)
+    since = LONG_AGO
+    reason = "A reseller"
 
 
 class OrderFactory(DjangoModelFactory[Order]):

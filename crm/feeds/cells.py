@@ -12,10 +12,11 @@ from functools import lru_cache
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from crm.money import cents_half_up
+
 Value = TypeVar("Value")
 
 WRAPPED = "='\t "  # What a cell begins with that ``clean`` has more to do for than to strip the end.
-CENT = Decimal("0.01")
 TEN_THOUSANDTH = Decimal("0.0001")
 MAX_AMOUNT = Decimal(10_000_000)  # More than this in one order is a shifted column, not a sale.
 MAX_QUANTITY = 1_000_000
@@ -102,11 +103,6 @@ def read_digits(cell: str) -> str:
     if not (text.isdigit() and text.isascii()):
         raise CellError("id_damaged", text)
     return text
-
-
-def cents_half_up(value: Decimal) -> Decimal:
-    """Round to the cent, a half cent away from zero."""
-    return value.quantize(CENT, rounding=ROUND_HALF_UP)
 
 
 def ten_thousandths_half_up(value: Decimal) -> Decimal:

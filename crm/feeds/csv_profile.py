@@ -16,7 +16,6 @@ from crm.feeds.cells import (
     MAX_NAME_LENGTH,
     CellError,
     TimeReader,
-    cents_half_up,
     clean,
     read_email,
     read_id,
@@ -30,6 +29,7 @@ from crm.feeds.profile import LINE_FIELDS, Profile
 from crm.feeds.records import BuyerRecord, LineRecord, OrderRecord, Problem, RefundRecord
 from crm.feeds.rowwise import Item, Run, each_run, other_cells
 from crm.feeds.tables import Columns, Row, fitted, is_blank
+from crm.money import cents_half_up
 
 KIND = "csv"
 Value = TypeVar("Value")

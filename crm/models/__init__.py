@@ -5,6 +5,7 @@ from crm.models.channel import Channel
 from crm.models.imports import ImportFile, ImportJob, ImportProblem, ImportProfile
 from crm.models.member import Identity, Member
 from crm.models.order import Order, OrderLine, Refund
+from crm.models.prices import MemberPlatformGrade, NoDiscount, PlatformGrade, PlatformTool, ProductTierPrice
 from crm.models.stafflog import StaffAction
 from crm.models.tags import MemberTag, Tag
 from crm.models.tier import Tier, TierGrant
@@ -18,10 +19,15 @@ __all__ = [
     "ImportProblem",
     "ImportProfile",
     "Member",
+    "MemberPlatformGrade",
     "MemberTag",
+    "NoDiscount",
     "Order",
     "OrderLine",
+    "PlatformGrade",
+    "PlatformTool",
     "Product",
+    "ProductTierPrice",
     "Refund",
     "StaffAction",
     "Tag",

@@ -3,14 +3,15 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from crm.choices import ProductPolicy
+from crm.choices import PricePolicy, ProductPolicy
+from crm.models.prices import PRICE
 
 
 class Product(models.Model):
     """A good of one channel. ``code`` is the seller's own article number, or one derived from the title.
 
-    Orders bring products in; ``policy``, ``bonus_points`` and ``category`` are the seller's own and no order touches
-    them.
+    Orders bring products in; everything from ``policy`` on is the seller's own and no order touches it. Money is in the
+    currency of the channel.
     """
 
     channel = models.ForeignKey("crm.Channel", on_delete=models.PROTECT, verbose_name=_("channel"))
@@ -37,6 +38,32 @@ class Product(models.Model):
         db_default="",
         help_text=_("Any word of your own. Earning rules can be limited to it."),
     )
+    list_price = models.DecimalField(
+        _("list price"),
+        max_digits=10,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=PRICE,
+        help_text=_("Of one piece. Member prices are worked out from it."),
+    )
+    price_policy = models.CharField(
+        _("price policy"),
+        max_length=10,
+        choices=PricePolicy,
+        default=PricePolicy.FOLLOW,
+        db_default=PricePolicy.FOLLOW,
+        help_text=_("Whether member discounts count for it. By default those of special-price goods do not."),
+    )
+    discount_visible_from = models.ForeignKey(
+        "crm.Tier",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("discount shown from tier"),
+        help_text=_("Members below this tier pay the list price and see no other. Left empty: no such limit."),
+    )
 
     class Meta:
         verbose_name = _("product")
@@ -53,11 +80,20 @@ class Product(models.Model):
                 | (~models.Q(policy=ProductPolicy.BONUS) & models.Q(bonus_points=0)),
                 name="crm_product_bonus_points",
             ),
+            models.CheckConstraint(
+                condition=models.Q(list_price__isnull=True) | models.Q(list_price__gt=0), name="crm_product_list_price"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(price_policy__in=PricePolicy.values), name="crm_product_price_policy_known"
+            ),
         ]
         indexes = [
             models.Index(fields=["category"], name="crm_product_category", condition=~models.Q(category="")),
         ]
-        permissions = [("export_product", _("Can export products"))]
+        permissions = [
+            ("export_product", _("Can export products")),
+            ("check_price", _("Can check prices")),
+        ]
 
     def __str__(self) -> str:
         return self.title or self.code

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from crm.feeds.cells import (
     CellError,
     TimeReader,
-    cents_half_up,
     clean,
     read_digits,
     read_email,
@@ -22,6 +21,7 @@ from crm.feeds.cells import (
     read_price,
     read_quantity,
 )
+from crm.money import cents_half_up
 from tests.crm.feeds.exports import NOON
 
 
