@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='product',
             name='discount_visible_from',
-            field=models.ForeignKey(blank=True, help_text='Members below this tier pay the list price and see no other. Left empty, everybody sees his price.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crm.tier', verbose_name='discount shown from tier'),
+            field=models.ForeignKey(blank=True, help_text='Members below this tier pay the list price and see no other. Left empty: no such limit.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crm.tier', verbose_name='discount shown from tier'),
         ),
         migrations.AddField(
             model_name='product',
