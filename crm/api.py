@@ -1,6 +1,6 @@
 """What the upper floors may use of the ground floor."""
 
-from crm.choices import OrderStatus, PaymentKind, Platform, ProductPolicy, RefundStatus
+from crm.choices import OrderStatus, PaymentKind, Platform, ProductPolicy, RefundStatus, SsoFault
 from crm.claims import Buyer, Claim, ClaimState, buyer_of, claim_member, find_claim
 from crm.contacts import Contacts, contacts_of
 from crm.events import OrderChange, OrderChanges, ReturnsChange, on_orders_changed
@@ -15,6 +15,8 @@ from crm.price_words import percent_in_words
 from crm.pricing import Quote, Source
 from crm.public_prices import PublicPrice
 from crm.quotes import Asked, Unknown, public_price, quote
+from crm.sso.exchange import Guest, take_shop_token
+from crm.sso.judging import Purpose, TokenRefused
 from crm.stafflog import log_action
 from crm.tiers.defaults import Rung, add_missing_tiers, make_usual_tiers
 from crm.tiers.granting import GrantRefused, grant_tier
@@ -29,6 +31,7 @@ __all__ = [
     "Contacts",
     "FinishedImport",
     "GrantRefused",
+    "Guest",
     "LineDetails",
     "Newcomer",
     "OrderChange",
@@ -41,11 +44,14 @@ __all__ = [
     "Platform",
     "ProductPolicy",
     "PublicPrice",
+    "Purpose",
     "Quote",
     "RefundStatus",
     "ReturnsChange",
     "Rung",
     "Source",
+    "SsoFault",
+    "TokenRefused",
     "Unknown",
     "add_missing_tiers",
     "buyer_of",
@@ -74,6 +80,7 @@ __all__ = [
     "percent_in_words",
     "public_price",
     "quote",
+    "take_shop_token",
     "tier_at",
     "whole_phone",
 ]

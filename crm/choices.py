@@ -90,3 +90,33 @@ class TagColour(models.TextChoices):
     ORANGE = "warning", _("Orange")
     RED = "danger", _("Red")
     TEAL = "primary", _("Teal")
+
+
+class SsoAlgorithm(models.TextChoices):
+    """How a shop signs its tokens, by the names of RFC 7518 and RFC 8037."""
+
+    HS256 = "HS256", _("HS256: one shared secret")
+    EDDSA = "EdDSA", _("EdDSA: a key pair, of which only the public key is kept here")
+
+
+class SsoFault(models.TextChoices):
+    """Why a shop's token was not taken."""
+
+    INVALID = "invalid", _("The token is not good. The page of the key says why, if the token names a key of ours.")
+    UNREADABLE = "unreadable", _("This is no signed token: three parts joined by dots, with a key ID in the header.")
+    UNKNOWN_KEY = "unknown_key", _("There is no key with this ID.")
+    REVOKED_KEY = "revoked_key", _("The key was revoked. Make a new one.")
+    WRONG_ALGORITHM = "wrong_algorithm", _("The token is signed with another algorithm than its key is for.")
+    BAD_SIGNATURE = (
+        "bad_signature",
+        _("The signature does not fit: the secret is another one, or the token was altered."),
+    )
+    LOST_SECRET = "lost_secret", _("SECRET_KEY has changed, and the secret cannot be read any more. Make a new key.")
+    BAD_CLAIM = "bad_claim", _("A claim is missing, too long, too short or of the wrong type.")
+    WRONG_AUDIENCE = "wrong_audience", _("The token is meant for another shop or another purpose.")
+    WRONG_LIFE = "wrong_life", _("A token lives for five minutes at most, from iat to exp.")
+    EXPIRED = "expired", _("The token is too old. Make it when the buyer clicks, not before.")
+    NOT_YET = "not_yet", _("The token is from the future. Please set the clock of the shop's server.")
+    REPLAYED = "replayed", _("The token was used before. Make a new one for every visit.")
+    UNKNOWN_BUYER = "unknown_buyer", _("The shop's data does not know this buyer yet.")
+    LOGIN_BLOCKED = "login_blocked", _("This buyer's login is closed.")

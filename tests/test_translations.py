@@ -49,7 +49,7 @@ CHINESE = re.compile(f"{HAN}+")
 # Names, the shop's mark, codes of languages and a key on the keyboard: the same in both languages.
 NAMES = re.compile(
     r"English|简体中文|中文|积分掌柜|[\w.]+@example\.com|CSV|XLSX|JSON|GB\b|LDAP|Asia/Shanghai|Shopify|WooCommerce|\bMB\b"
-    r"|\bS?VIP\b|^\s*积\s*$|\bcsv\b|\bxlsx\b|\bzh-hans\b|\ben\b|\besc\b|\bstaff-\d+"
+    r"|HS256|EdDSA|\bS?VIP\b|^\s*积\s*$|\bcsv\b|\bxlsx\b|\bzh-hans\b|\ben\b|\besc\b|\bstaff-\d+"
 )
 
 

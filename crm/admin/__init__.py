@@ -4,6 +4,7 @@ from crm.admin.catalogue import ChannelAdmin, ImportProfileAdmin, ProductAdmin
 from crm.admin.imports import ImportJobAdmin
 from crm.admin.members import MemberAdmin
 from crm.admin.orders import OrderAdmin, RefundAdmin
+from crm.admin.shop_keys import ShopKeyAdmin
 from crm.admin.stafflog import StaffActionAdmin
 from crm.admin.tags import TagAdmin
 from crm.admin.tiers import TierAdmin
@@ -18,6 +19,7 @@ __all__ = [
     "OrderAdmin",
     "ProductAdmin",
     "RefundAdmin",
+    "ShopKeyAdmin",
     "StaffActionAdmin",
     "TagAdmin",
     "TierAdmin",

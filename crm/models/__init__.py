@@ -6,6 +6,7 @@ from crm.models.imports import ImportFile, ImportJob, ImportProblem, ImportProfi
 from crm.models.member import Identity, Member
 from crm.models.order import Order, OrderLine, Refund
 from crm.models.prices import MemberPlatformGrade, NoDiscount, PlatformGrade, PlatformTool, ProductTierPrice
+from crm.models.shop_key import ShopKey, SpentToken
 from crm.models.stafflog import StaffAction
 from crm.models.tags import MemberTag, Tag
 from crm.models.tier import Tier, TierGrant
@@ -29,6 +30,8 @@ __all__ = [
     "Product",
     "ProductTierPrice",
     "Refund",
+    "ShopKey",
+    "SpentToken",
     "StaffAction",
     "Tag",
     "Tier",
