@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.test import override_settings
+from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
 
 from crm.choices import SsoAlgorithm, SsoFault
@@ -224,7 +225,7 @@ class TestKeys:
         pem = Ed25519PrivateKey.generate().private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        with pytest.raises(NotAPublicKey, match="must never leave"):
+        with translation.override("en"), pytest.raises(NotAPublicKey, match="must never leave"):
             read_public_key(pem.decode())
 
 
