@@ -10,6 +10,7 @@ from crm.models.shop_key import ShopKey, SpentToken
 from crm.models.stafflog import StaffAction
 from crm.models.tags import MemberTag, Tag
 from crm.models.tier import Tier, TierGrant
+from crm.models.tierscheme import TierOffer, TierReview, TierRung, TierScheme, TierStanding
 from crm.models.user import User
 
 __all__ = [
@@ -36,5 +37,10 @@ __all__ = [
     "Tag",
     "Tier",
     "TierGrant",
+    "TierOffer",
+    "TierReview",
+    "TierRung",
+    "TierScheme",
+    "TierStanding",
     "User",
 ]
