@@ -54,13 +54,14 @@ class Seller:
         self.record(member, number, amount, at)
         return number
 
-    def record(self, member: Member, number: str, amount: int | str, at: datetime, **rest: object) -> None:
+    def record(self, member: Member, number: str, amount: int | str, at: datetime) -> None:
         """Import a completed order as it stands."""
-        facts = {
-            "status": OrderStatus.COMPLETED, "paid": Decimal(amount), "placed_at": at - timedelta(days=7),
-            "paid_at": at - timedelta(days=7), "shipped_at": at - timedelta(days=6), "completed_at": at,
-        }  # fmt: skip
-        record(self.shop, [OrderRecord(number, 1, buyer=BuyerRecord(member.name), **facts | rest)], at=at)
+        order = OrderRecord(
+            number, 1, buyer=BuyerRecord(member.name), status=OrderStatus.COMPLETED, paid=Decimal(amount),
+            placed_at=at - timedelta(days=7), paid_at=at - timedelta(days=7), shipped_at=at - timedelta(days=6),
+            completed_at=at,
+        )  # fmt: skip
+        record(self.shop, [order], at=at)
 
     def gives_back(self, member: Member, number: str, amount: int | str, day: str) -> None:
         """Money of an order goes back to the buyer."""
