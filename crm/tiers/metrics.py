@@ -69,7 +69,7 @@ SELECT o.member_id, coalesce(o.at, '-infinity'), -o.amount, 0
 ORDERS = MetricSource(
     "orders",
     (
-        Metric(SPEND, _("Spent"), _("yuan"), places=2),
+        Metric(SPEND, pgettext_lazy("metric of tiers", "Spent"), pgettext_lazy("after a number", "yuan"), places=2),
         Metric(ORDER_COUNT, _("Successful orders"), pgettext_lazy("after a number", "orders")),
     ),
     f"{_ORDERS} UNION ALL {_RETURNS}",
