@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('crm', '0002_prices'),
+        ('crm', '0003_shop_key'),
     ]
 
     operations = [
