@@ -5,7 +5,9 @@ the defaults suit it.
 """
 
 from collections.abc import Sequence
+from email.utils import parseaddr
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
@@ -14,6 +16,7 @@ from django.utils.translation import gettext as _
 from config.embedded import locations
 
 WHOLE_PERCENT = 100
+LONGEST_MAIL_TIMEOUT = 120  # Seconds: several answers fit into the ten minutes after which a worker counts as dead.
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", "testserver"}
 
 
@@ -40,6 +43,7 @@ def check_deployment(app_configs: Sequence[Any] | None, **options: Any) -> list[
             )
         )
     found += check_grant_limits()
+    found += check_mail()
     if settings.DATABASE_URL:
         found += check_beside_external_database()
     return found
@@ -69,6 +73,52 @@ def check_grant_limits() -> list[checks.CheckMessage]:
                 % {"member": member, "total": total},
                 hint=_("Set GRANT_MEMBER_LIMIT to less than GRANT_TOTAL_LIMIT."),
                 id="config.W009",
+            )
+        )
+    return found
+
+
+def check_mail() -> list[checks.CheckMessage]:
+    """Return the warnings for mails that are sent and that nobody can make use of."""
+    found: list[checks.CheckMessage] = []
+    shop = urlsplit(settings.SHOP_URL)
+    if shop.scheme not in ("http", "https") or not shop.hostname:
+        found.append(
+            checks.Warning(
+                _("SHOP_URL is not the address of a page: the links in mails lead nowhere."),
+                hint=_("Set SHOP_URL to where buyers reach this system: https://points.example.com"),
+                id="config.W010",
+            )
+        )
+    elif settings.EMAIL_URL and shop.hostname in LOCAL_HOSTS:
+        found.append(
+            checks.Warning(
+                _("Mails are sent, but SHOP_URL is %(url)s: their links work on this machine only.")
+                % {"url": settings.SHOP_URL},
+                hint=_("Set SHOP_URL to where buyers reach this system: https://points.example.com"),
+                id="config.W011",
+            )
+        )
+    _name, at_sign, domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")
+    if settings.EMAIL_URL and (not at_sign or domain in LOCAL_HOSTS):
+        found.append(
+            checks.Warning(
+                _("Mails are sent from %(sender)s, an address that mail servers refuse or take for spam.")
+                % {"sender": settings.DEFAULT_FROM_EMAIL},
+                hint=_("Set DEFAULT_FROM_EMAIL to an address of the shop: My Shop <points@example.com>"),
+                id="config.W012",
+            )
+        )
+    if settings.EMAIL_URL and not 0 < (settings.EMAIL_TIMEOUT or 0) <= LONGEST_MAIL_TIMEOUT:
+        found.append(
+            checks.Warning(
+                _(
+                    "The mail server is given %(seconds)s seconds for each answer: a worker would be taken for dead "
+                    "while it waits, and its mails would be in doubt."
+                )
+                % {"seconds": settings.EMAIL_TIMEOUT},
+                hint=_("Leave timeout= out of EMAIL_URL, or set it to 1 to 120."),
+                id="config.W013",
             )
         )
     return found

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from environs import Env
 
 from config.embedded import locations
+from config.mail_server import mail_settings
 from config.unfold import UNFOLD as ADMIN_THEME
 
 env = Env()
@@ -27,8 +28,6 @@ DEBUG = env.bool("DEBUG", False)
 DEMO = env.bool("DEMO", False)
 
 SECRET_KEY = env.str("SECRET_KEY", "") or locations.secret_key(VAR_DIR)
-# Former ones: sessions and links that were signed with them stay good, and sealed secrets readable.
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
 # Set behind a TLS-terminating proxy: secure cookies, HSTS and the X-Forwarded-Proto header are then used.
@@ -121,6 +120,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 50},
     },
+    # No mail depends on a message: whatever is due is in the database, and looked for here.
+    "send mails": {"task": "crm.tasks.send_mails", "schedule": 60.0, "options": {"expires": 50}},
     "resume stalled backtests": {
         "task": "loyalty.tasks.resume_stalled_backtests",
         "schedule": 60.0,
@@ -131,7 +132,6 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 50},
     },
-    "forget spent tokens": {"task": "crm.tasks.forget_spent_tokens", "schedule": 600.0, "options": {"expires": 500}},
     # In the programme's time zone, which is Celery's; a few minutes after midnight the clocks of all machines agree.
     "night work": {"task": "loyalty.tasks.run_nightly", "schedule": crontab(hour=0, minute=10)},
 }
@@ -152,7 +152,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 # --- languages and time ---------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "zh-hans"
-LANGUAGES = [("zh-hans", "简体中文"), ("zh-hant", "繁體中文"), ("en", "English")]
+LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["config.formats"]
 USE_I18N = True
@@ -212,7 +212,6 @@ ACCOUNT_RATE_LIMITS = {
     "campaign_code": "20/m/ip,5/m/user,50/d/user",
     "referral_link": "20/m/user,200/d/user",
     "referral_visit": "30/m/ip",
-    "sso": "30/m/ip",
 }
 # How many proxies of ours stand in front, so that X-Forwarded-For is read up to the first one that is not ours.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
@@ -254,7 +253,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Pointkeeper <points@localhos
 # Without a mail server the mails are kept as files, where the demo page and a developer can read them.
 EMAIL_FILE_PATH = VAR_DIR / "mail"
 if EMAIL_URL:
-    vars().update(env.dj_email_url("EMAIL_URL"))
+    vars().update(mail_settings(EMAIL_URL))
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 
@@ -265,6 +264,8 @@ UNFOLD = ADMIN_THEME
 # --- the shop -------------------------------------------------------------------------------------------------------
 
 SHOP_NAME = env.str("SHOP_NAME", "积分掌柜")
+# Where the shop is for those who are not on its pages yet: links in mails begin with it.
+SHOP_URL = env.str("SHOP_URL", "") or f"http://localhost:{env.str('PORT', '8000')}"
 # Shown to a buyer whom the shop's data does not know yet: how to reach the seller.
 SHOP_CONTACT = env.str("SHOP_CONTACT", "")
 

@@ -15,12 +15,15 @@ SOUND: dict[str, Any] = {
     "BROKER_URL": "redis://queue.example/0",
     "DATABASE_URL": "postgres://db.example/points",
     "DEBUG": False,
+    "DEFAULT_FROM_EMAIL": "My Shop <points@shop.example>",
     "DEMO": False,
+    "EMAIL_TIMEOUT": 30,
     "EMAIL_URL": "smtp://mail.example",
     "GRANT_MEMBER_LIMIT": 10_000,
     "GRANT_TOTAL_LIMIT": 100_000,
     "HTTPS": True,
     "SECRET_KEY": "chosen by the operator",
+    "SHOP_URL": "https://points.example",
 }
 
 
@@ -72,6 +75,27 @@ def test_a_broker_on_one_machine_is_reported(warnings: Callable[..., list[str]])
 
 def test_mails_that_nobody_gets_are_reported(warnings: Callable[..., list[str]]) -> None:
     assert warnings(EMAIL_URL="") == ["config.W006"]
+
+
+@pytest.mark.parametrize("address", ["", "points.example", "ftp://points.example", "https://"])
+def test_a_shop_without_an_address_is_reported(warnings: Callable[..., list[str]], address: str) -> None:
+    assert warnings(SHOP_URL=address) == ["config.W010"]
+
+
+def test_links_to_this_machine_are_no_use_to_a_buyer(warnings: Callable[..., list[str]]) -> None:
+    assert warnings(SHOP_URL="http://localhost:8000") == ["config.W011"]
+
+
+@pytest.mark.parametrize("sender", ["Pointkeeper <points@localhost>", "My Shop"])
+def test_a_sender_that_no_mail_server_takes_is_reported(warnings: Callable[..., list[str]], sender: str) -> None:
+    assert warnings(DEFAULT_FROM_EMAIL=sender) == ["config.W012"]
+
+
+@pytest.mark.parametrize("seconds", [None, 0, 600])
+def test_a_mail_server_that_may_take_too_long_is_reported(
+    warnings: Callable[..., list[str]], seconds: int | None
+) -> None:
+    assert warnings(EMAIL_TIMEOUT=seconds) == ["config.W013"]
 
 
 @pytest.mark.parametrize("percent", [Decimal(0), Decimal(-1), Decimal(101)])
