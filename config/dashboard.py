@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from crm.api import troubled_mails
 from loyalty import api as loyalty
 
 MONTHS = 12
@@ -37,6 +38,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if user.has_perm("loyalty.approve_grant") and (waiting := loyalty.waiting_grants()):
         page = "admin:loyalty_grant_changelist"
         figures.append({"label": _("Points grants that wait for approval"), "value": waiting, "url": page})
+    if user.has_perm("crm.view_mail") and (troubled := troubled_mails()):
+        figures.append(
+            {"label": _("Mails that need a decision"), "value": troubled, "url": "admin:crm_mail_changelist"}
+        )
     return {
         **context,
         "title": _("Home"),

@@ -38,6 +38,7 @@ NAVIGATION = [
         _list(_("Members"), "group", "crm.member"),
         _list(_("Tiers"), "workspace_premium", "crm.tier"),
         _list(_("Tags"), "sell", "crm.tag"),
+        _list(_("Mails"), "mail", "crm.mail"),
     ),
     _group(
         _("Orders"),
@@ -91,7 +92,6 @@ NAVIGATION = [
         _("Settings"),
         _list(_("Look of the buyer's pages"), "palette", "redemption.look"),
         _list(_("Channels"), "storefront", "crm.channel"),
-        _list(_("Shop keys"), "key", "crm.shopkey"),
         _list(_("Import profiles"), "table_chart", "crm.importprofile"),
         _list(_("Staff"), "badge", "crm.user"),
         _list(_("Groups"), "groups", "auth.group"),

@@ -14,9 +14,11 @@ from django.conf import settings
 from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from crm.claims import claim_member, login_for
+from crm.mails.preferences import remember_language
 from crm.models import User
 
 LONGEST_ADDRESS = 254  # RFC 5321 allows no longer path.
@@ -45,7 +47,10 @@ class BuyerAdapter(DefaultAccountAdapter):
         super().send_mail(template_prefix, email, context | shop)
 
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
-        claim_member(user.pk, timezone.now())
+        now = timezone.now()
+        claim = claim_member(user.pk, now)
+        if claim.member_id is not None:
+            remember_language(claim.member_id, get_language() or "", at=now)
         response: HttpResponse = super().post_login(request, user, **kwargs)
         return response
 

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from crm.imports import jobs
-from crm.sso.exchange import forget_spent
+from crm.mails import sending
 
 
 @shared_task
@@ -26,6 +26,6 @@ def resume_stalled_imports() -> None:
 
 
 @shared_task
-def forget_spent_tokens() -> None:
-    """Delete what is remembered of tokens that nobody would take any more."""
-    forget_spent(timezone.now())
+def send_mails() -> None:
+    """Send the mails that are due. Called when some were written down, and by the scheduler every minute."""
+    sending.send_due(clock=timezone.now)

@@ -2,9 +2,9 @@
 
 from crm.admin.catalogue import ChannelAdmin, ImportProfileAdmin, ProductAdmin
 from crm.admin.imports import ImportJobAdmin
+from crm.admin.mails import MailAdmin
 from crm.admin.members import MemberAdmin
 from crm.admin.orders import OrderAdmin, RefundAdmin
-from crm.admin.shop_keys import ShopKeyAdmin
 from crm.admin.stafflog import StaffActionAdmin
 from crm.admin.tags import TagAdmin
 from crm.admin.tiers import TierAdmin
@@ -15,11 +15,11 @@ __all__ = [
     "GroupAdmin",
     "ImportJobAdmin",
     "ImportProfileAdmin",
+    "MailAdmin",
     "MemberAdmin",
     "OrderAdmin",
     "ProductAdmin",
     "RefundAdmin",
-    "ShopKeyAdmin",
     "StaffActionAdmin",
     "TagAdmin",
     "TierAdmin",

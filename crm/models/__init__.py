@@ -3,14 +3,13 @@
 from crm.models.catalogue import Product
 from crm.models.channel import Channel
 from crm.models.imports import ImportFile, ImportJob, ImportProblem, ImportProfile
+from crm.models.mail import Mail, MailPreference
 from crm.models.member import Identity, Member
 from crm.models.order import Order, OrderLine, Refund
 from crm.models.prices import MemberPlatformGrade, NoDiscount, PlatformGrade, PlatformTool, ProductTierPrice
-from crm.models.shop_key import ShopKey, SpentToken
 from crm.models.stafflog import StaffAction
 from crm.models.tags import MemberTag, Tag
 from crm.models.tier import Tier, TierGrant
-from crm.models.tierscheme import TierOffer, TierReview, TierRung, TierScheme, TierStanding
 from crm.models.user import User
 
 __all__ = [
@@ -20,6 +19,8 @@ __all__ = [
     "ImportJob",
     "ImportProblem",
     "ImportProfile",
+    "Mail",
+    "MailPreference",
     "Member",
     "MemberPlatformGrade",
     "MemberTag",
@@ -31,16 +32,9 @@ __all__ = [
     "Product",
     "ProductTierPrice",
     "Refund",
-    "ShopKey",
-    "SpentToken",
     "StaffAction",
     "Tag",
     "Tier",
     "TierGrant",
-    "TierOffer",
-    "TierReview",
-    "TierRung",
-    "TierScheme",
-    "TierStanding",
     "User",
 ]

@@ -65,9 +65,9 @@ class TestHome:
         for points in range(1, 20):
             give_points(xiaolu, points)
         admin_client.get(reverse("admin:index"))
-        # Session, user, members, orders, accounts, waiting grants, two questions for the empty state; the journal is
-        # remembered.
-        with django_assert_num_queries(8):
+        # Session, user, members, orders, accounts, grants and mails that wait, two questions for the empty state; the
+        # journal is remembered.
+        with django_assert_num_queries(9):
             admin_client.get(reverse("admin:index"))
 
 
