@@ -43,7 +43,8 @@ format: .venv/development-installed ## Format Python and sort imports
 
 messages: .venv/development-installed ## Collect and compile the translations (needs GNU gettext)
 	$(PYTHON) manage.py makemessages --locale zh_Hans --no-obsolete --add-location file --ignore .venv --ignore var --ignore tests
-	$(PYTHON) manage.py compilemessages --locale zh_Hans --ignore .venv --ignore var
+	$(PYTHON) -m config.traditional
+	$(PYTHON) manage.py compilemessages --locale zh_Hans --locale zh_Hant --ignore .venv --ignore var
 
 bench: .venv/development-installed ## Run all benchmarks and write docs/performance.md, or one: make bench ARGS=burn
 	$(PYTHON) -m benchmarks $(or $(ARGS),all)

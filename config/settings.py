@@ -28,6 +28,8 @@ DEBUG = env.bool("DEBUG", False)
 DEMO = env.bool("DEMO", False)
 
 SECRET_KEY = env.str("SECRET_KEY", "") or locations.secret_key(VAR_DIR)
+# Former ones: sessions and links that were signed with them stay good, and sealed secrets readable.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
 # Set behind a TLS-terminating proxy: secure cookies, HSTS and the X-Forwarded-Proto header are then used.
@@ -132,6 +134,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 50},
     },
+    "forget spent tokens": {"task": "crm.tasks.forget_spent_tokens", "schedule": 600.0, "options": {"expires": 500}},
     # In the programme's time zone, which is Celery's; a few minutes after midnight the clocks of all machines agree.
     "night work": {"task": "loyalty.tasks.run_nightly", "schedule": crontab(hour=0, minute=10)},
 }
@@ -152,7 +155,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 # --- languages and time ---------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "zh-hans"
-LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
+LANGUAGES = [("zh-hans", "简体中文"), ("zh-hant", "繁體中文"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["config.formats"]
 USE_I18N = True
@@ -212,6 +215,7 @@ ACCOUNT_RATE_LIMITS = {
     "campaign_code": "20/m/ip,5/m/user,50/d/user",
     "referral_link": "20/m/user,200/d/user",
     "referral_visit": "30/m/ip",
+    "sso": "30/m/ip",
 }
 # How many proxies of ours stand in front, so that X-Forwarded-For is read up to the first one that is not ours.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)

@@ -92,6 +92,7 @@ NAVIGATION = [
         _("Settings"),
         _list(_("Look of the buyer's pages"), "palette", "redemption.look"),
         _list(_("Channels"), "storefront", "crm.channel"),
+        _list(_("Shop keys"), "key", "crm.shopkey"),
         _list(_("Import profiles"), "table_chart", "crm.importprofile"),
         _list(_("Staff"), "badge", "crm.user"),
         _list(_("Groups"), "groups", "auth.group"),

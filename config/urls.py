@@ -9,6 +9,7 @@ urlpatterns = [
     path("healthz", healthz),
     path("admin/", admin.site.urls),
     path("account/", include("crm.signin_urls")),
+    path("sso/", include("crm.sso_urls")),
     path("mail/", include("crm.mail_urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("demo/", include("config.demo.urls")),

@@ -1,9 +1,17 @@
 """What the upper floors may use of the ground floor."""
 
-from crm.choices import OrderStatus, PaymentKind, Platform, ProductPolicy, RefundStatus
+from crm.choices import OrderStatus, PaymentKind, Platform, ProductPolicy, RefundStatus, SsoFault
 from crm.claims import Buyer, Claim, ClaimState, buyer_of, claim_member, find_claim
 from crm.contacts import Contacts, contacts_of
-from crm.events import OrderChange, OrderChanges, ReturnsChange, on_orders_changed
+from crm.events import (
+    OrderChange,
+    OrderChanges,
+    ReturnsChange,
+    TierChanges,
+    on_orders_changed,
+    on_tiers_changed,
+)
+from crm.frozen import frozen_once_published, frozen_with_its_set
 from crm.imports.cells import guarded
 from crm.imports.finished import FinishedImport, finished_import, finished_imports
 from crm.imports.locks import job_lock, locked_jobs
@@ -19,24 +27,34 @@ from crm.price_words import percent_in_words
 from crm.pricing import Quote, Source
 from crm.public_prices import PublicPrice
 from crm.quotes import Asked, Unknown, public_price, quote
+from crm.sso.exchange import Guest, take_shop_token
+from crm.sso.judging import Purpose, TokenRefused
 from crm.stafflog import log_action
+from crm.tiers.claims import ClaimRefusal, ClaimRefused, claim_tier
 from crm.tiers.defaults import Rung, add_missing_tiers, make_usual_tiers
 from crm.tiers.granting import GrantRefused, grant_tier
 from crm.tiers.holding import tier_at
+from crm.tiers.metrics import Metric, MetricSource, register_metrics
+from crm.tiers.nightly import review_chunk
 
 __all__ = [
     "Asked",
     "Buyer",
     "BuyerDetails",
     "Claim",
+    "ClaimRefusal",
+    "ClaimRefused",
     "ClaimState",
     "Contacts",
     "FinishedImport",
     "GrantRefused",
+    "Guest",
     "LineDetails",
     "MailKind",
     "MailPreferences",
     "MailWish",
+    "Metric",
+    "MetricSource",
     "Newcomer",
     "Notice",
     "OrderChange",
@@ -49,16 +67,21 @@ __all__ = [
     "Platform",
     "ProductPolicy",
     "PublicPrice",
+    "Purpose",
     "Queued",
     "Quote",
     "RefundStatus",
     "ReturnsChange",
     "Rung",
     "Source",
+    "SsoFault",
+    "TierChanges",
+    "TokenRefused",
     "Unknown",
     "add_missing_tiers",
     "buyer_of",
     "claim_member",
+    "claim_tier",
     "complete_profile",
     "contacts_of",
     "count_paid_orders",
@@ -66,6 +89,8 @@ __all__ = [
     "finished_import",
     "finished_imports",
     "first_and_last_paid",
+    "frozen_once_published",
+    "frozen_with_its_set",
     "grant_tier",
     "guarded",
     "ids_of_orders_since",
@@ -78,6 +103,7 @@ __all__ = [
     "member_facts",
     "members_born_on",
     "on_orders_changed",
+    "on_tiers_changed",
     "order_facts",
     "own_profile",
     "paid_orders",
@@ -87,7 +113,10 @@ __all__ = [
     "queue_selected",
     "quote",
     "register_mail_kind",
+    "register_metrics",
+    "review_chunk",
     "set_mail_preferences",
+    "take_shop_token",
     "tier_at",
     "troubled_mails",
     "whole_phone",

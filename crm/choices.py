@@ -81,6 +81,110 @@ class GrantSource(models.TextChoices):
     IMPORT = "import", pgettext_lazy("source of a tier", "From a file")
 
 
+class SchemeState(models.TextChoices):
+    """Whether a tier scheme can still be changed."""
+
+    DRAFT = "draft", pgettext_lazy("tier scheme", "Draft")
+    PUBLISHED = "published", pgettext_lazy("tier scheme", "Published")
+
+
+class Taking(models.TextChoices):
+    """How a member comes by a tier that he has reached."""
+
+    SYSTEM = "system", _("Given by the system")
+    CLAIM = "claim", _("Taken by the member himself")
+
+
+class Effect(models.TextChoices):
+    """When a tier that was reached takes effect, or is offered."""
+
+    AT_ONCE = "at_once", _("At once")
+    NEXT_ORDER = "next_order", _("At the next successful order")
+    REVIEW_DAY = "review_day", _("On the next review day")
+
+
+class KeepCheck(models.TextChoices):
+    """When it is looked at whether a member keeps his tier. A tier with an end is always looked at then."""
+
+    AT_END = "at_end", _("Only when its term ends")
+    NEXT_ORDER = "next_order", _("Also at every successful order")
+    REVIEW_DAY = "review_day", _("Also on every review day")
+
+
+class Fall(models.TextChoices):
+    """Where a member goes who does not keep his tier."""
+
+    KEEP = "keep", _("He keeps it all the same")
+    ONE_DOWN = "one_down", _("One tier down")
+    EARNED = "earned", _("Down to the tier that he still earns")
+
+
+class Climb(models.TextChoices):
+    """How far a member rises at once."""
+
+    ANY = "any", _("To the highest tier that he has reached")
+    ONE = "one", _("One tier at a time")
+
+
+class Restart(models.TextChoices):
+    """When the counters of a member begin anew."""
+
+    NEVER = "never", _("Never")
+    CHANGE = "change", _("With every change of tier")
+    TERM = "term", _("With every term, also when a tier is renewed")
+
+
+class WindowKind(models.TextChoices):
+    """Over which time figures are counted."""
+
+    ALL_TIME = "all_time", _("All time")
+    DAYS = "days", _("The last so many days")
+    MONTHS = "months", _("The last so many calendar months, the present one included")
+    PERIOD = "period", _("The present period of the calendar")
+
+
+class Review(models.IntegerChoices):
+    """How many months lie between two review days; the first one of a year is the first of January."""
+
+    MONTHLY = 1, _("The first day of every month")
+    QUARTERLY = 3, _("The first day of every quarter")
+    HALF_YEARLY = 6, _("The first of January and of July")
+
+
+class RefundPolicy(models.TextChoices):
+    """What becomes of a tier when a refund undoes what it was given for."""
+
+    KEEP = "keep", _("It stays until it is looked at the next time; the money no longer counts then")
+    TAKE_BACK = "take_back", _("It is taken back by the next review")
+
+
+class TierMove(models.TextChoices):
+    """Why the rules gave a tier. Empty for a tier that a person gave."""
+
+    UP = "up", _("Reached")
+    RENEWED = "renewed", _("Renewed")
+    DOWN = "down", _("Not kept")
+    TAKEN_BACK = "taken_back", _("Taken back after a refund")
+    RESUMED = "resumed", _("Resumed after a tier given by hand")
+
+
+class OfferKind(models.TextChoices):
+    """What a member may claim."""
+
+    UP = "up", _("A higher tier")
+    RENEWAL = "renewal", _("Another term of his tier")
+
+
+class OfferState(models.TextChoices):
+    """What became of a tier that a member may claim."""
+
+    OPEN = "open", pgettext_lazy("tier offer", "Open")
+    CLAIMED = "claimed", pgettext_lazy("tier offer", "Claimed")
+    LAPSED = "lapsed", pgettext_lazy("tier offer", "Not claimed in time")
+    WITHDRAWN = "withdrawn", pgettext_lazy("tier offer", "Withdrawn: no longer met")
+    REPLACED = "replaced", pgettext_lazy("tier offer", "Overtaken by another change of tier")
+
+
 class TagColour(models.TextChoices):
     """The colours a label of the admin's theme can have."""
 
@@ -90,6 +194,36 @@ class TagColour(models.TextChoices):
     ORANGE = "warning", _("Orange")
     RED = "danger", _("Red")
     TEAL = "primary", _("Teal")
+
+
+class SsoAlgorithm(models.TextChoices):
+    """How a shop signs its tokens, by the names of RFC 7518 and RFC 8037."""
+
+    HS256 = "HS256", _("HS256: one shared secret")
+    EDDSA = "EdDSA", _("EdDSA: a key pair, of which only the public key is kept here")
+
+
+class SsoFault(models.TextChoices):
+    """Why a shop's token was not taken."""
+
+    INVALID = "invalid", _("The token is not good. The page of the key says why, if the token names a key of ours.")
+    UNREADABLE = "unreadable", _("This is no signed token: three parts joined by dots, with a key ID in the header.")
+    UNKNOWN_KEY = "unknown_key", _("There is no key with this ID.")
+    REVOKED_KEY = "revoked_key", _("The key was revoked. Make a new one.")
+    WRONG_ALGORITHM = "wrong_algorithm", _("The token is signed with another algorithm than its key is for.")
+    BAD_SIGNATURE = (
+        "bad_signature",
+        _("The signature does not fit: the secret is another one, or the token was altered."),
+    )
+    LOST_SECRET = "lost_secret", _("SECRET_KEY has changed, and the secret cannot be read any more. Make a new key.")
+    BAD_CLAIM = "bad_claim", _("A claim is missing, too long, too short or of the wrong type.")
+    WRONG_AUDIENCE = "wrong_audience", _("The token is meant for another shop or another purpose.")
+    WRONG_LIFE = "wrong_life", _("A token lives for five minutes at most, from iat to exp.")
+    EXPIRED = "expired", _("The token is too old. Make it when the buyer clicks, not before.")
+    NOT_YET = "not_yet", _("The token is from the future. Please set the clock of the shop's server.")
+    REPLAYED = "replayed", _("The token was used before. Make a new one for every visit.")
+    UNKNOWN_BUYER = "unknown_buyer", _("The shop's data does not know this buyer yet.")
+    LOGIN_BLOCKED = "login_blocked", _("This buyer's login is closed.")
 
 
 class MailState(models.TextChoices):

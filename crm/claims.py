@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models.functions import Lower
 
 from crm.models import Identity, Member, User
+from crm.sso.logins import shop_login_name
 from crm.stafflog import log_action
 
 
@@ -56,21 +57,41 @@ def login_for(email: str) -> User | None:
     """Return the buyer's login to which a sign-in code for this address belongs; None when the address is not known.
 
     The first request for an address that the seller's data holds makes the login. Its name is derived from the address,
-    so that two first requests at once make one. Staff sign in with a password, never by a code: a staff account with
-    the same address is not looked at.
+    so that two first requests at once make one. A member who came through his shop before has a login already, and
+    gets that one. Staff sign in with a password, never by a code: a staff account with the same address is not looked
+    at.
     """
     address = email.strip().lower()
     name = f"buyer-{hashlib.sha256(address.encode()).hexdigest()[:32]}"
     login = User.objects.filter(username=name).first()
-    if login is None and _members_with(address):
-        with transaction.atomic():
+    if login is None or not Member.objects.filter(user=login).exists():
+        login = _login_by_data(address, name) or login
+    usable = login is not None and login.is_active and not login.is_staff
+    return login if usable else None
+
+
+def _login_by_data(address: str, name: str) -> User | None:
+    members = _members_with(address)
+    if not members:
+        return None
+    with transaction.atomic():
+        login = _login_through_shop(members)
+        if login is None:
             login, _created = User.objects.get_or_create(
                 username=name, defaults={"email": address, "password": make_password(None)}
             )
-            # Not yet proven: typing the code does that.
-            EmailAddress.objects.get_or_create(user=login, email=address, defaults={"primary": True})
-    usable = login is not None and login.is_active and not login.is_staff
-    return login if usable else None
+        # Not yet proven: typing the code does that.
+        first = not EmailAddress.objects.filter(user=login).exists()
+        EmailAddress.objects.get_or_create(user=login, email=address, defaults={"primary": first})
+    return login
+
+
+def _login_through_shop(members: list[tuple[int, int | None]]) -> User | None:
+    match members:
+        case [(member_id, int(user_id))]:
+            return User.objects.filter(pk=user_id, username=shop_login_name(member_id)).first()
+        case _:
+            return None
 
 
 def find_claim(user_id: int) -> Claim:

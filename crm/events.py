@@ -66,3 +66,29 @@ def orders_changed(changes: OrderChanges, at: datetime) -> dict[str, int]:
         for name, value in handler(changes, at).items():
             totals[name] = totals.get(name, 0) + value
     return totals
+
+
+@dataclass(frozen=True, slots=True)
+class TierChanges:
+    """One batch of what became of members' tiers: the ids of new grants and of new offers to claim."""
+
+    grants: tuple[int, ...] = ()
+    offers: tuple[int, ...] = ()
+
+
+TiersHandler = Callable[[TierChanges, datetime], None]
+
+_tier_handlers: list[TiersHandler] = []
+
+
+def on_tiers_changed(handler: TiersHandler) -> None:
+    """Register a handler for new grants and offers, by reviews, claims and persons alike. It runs in the transaction
+    that makes them; the members are locked. Registering the same one again changes nothing."""
+    if handler not in _tier_handlers:
+        _tier_handlers.append(handler)
+
+
+def tiers_changed(changes: TierChanges, at: datetime) -> None:
+    """Tell every handler, in the order of registration."""
+    for handler in _tier_handlers:
+        handler(changes, at)

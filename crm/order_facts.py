@@ -6,7 +6,7 @@ held when he paid.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from django.db.backends.utils import CursorWrapper
 
 from crm.choices import ProductPolicy
 from crm.member_profile import PROFILE_COMPLETE
-from crm.tiers.holding import GRANT_AT, tier_at
+from crm.tiers.holding import GRANT_AT
 
 LINES, PRODUCTS, TIER, TAGS = "lines", "products", "tier", "tags"
 BIRTHDAY, EARLIER_ORDERS = "birthday", "earlier_orders"
@@ -91,29 +91,29 @@ def order_facts(order_ids: Collection[int], needs: Collection[str], at: datetime
     }
 
 
-def member_facts(member_ids: Collection[int], needs: Collection[str], at: datetime) -> dict[int, BuyerDetails]:
-    """Tell what is needed about these members at an instant, for acts that are no order (a sign-in, a birthday).
+def member_facts(moments: Sequence[tuple[int, datetime]], needs: Collection[str]) -> list[BuyerDetails | None]:
+    """Tell what is needed about a member at an instant, for each of these pairs in turn, for acts that are no order (a
+    sign-in, a birthday); None where the member does not exist.
 
-    ``needs`` as in ``order_facts``; ``earlier_orders`` are all orders paid before ``at``.
+    ``needs`` as in ``order_facts``; ``earlier_orders`` are all orders paid before the instant.
     """
-    ids = list(member_ids)
+    found: list[BuyerDetails | None] = [None] * len(moments)
     with connection.cursor() as cursor:
-        people = _people(cursor, ids, needs)
-        tags = _tags(cursor, ids) if TAGS in needs else {}
-        orders = _paid_orders(cursor, ids, at) if EARLIER_ORDERS in needs else {}
-    tiers = tier_at(ids, at) if TIER in needs else {}
-    return {
-        member_id: BuyerDetails(
-            member_id,
-            *tiers.get(member_id, ("", 0)),
+        people = _people(cursor, moments, needs)
+        tags = _tags(cursor, {member_id for member_id, _at in moments}) if TAGS in needs else {}
+        orders = _paid_orders(cursor, moments) if EARLIER_ORDERS in needs else {}
+    for place, member_id, tier, tier_rank, birthday, joined_at, complete in people:
+        found[place - 1] = BuyerDetails(
+            member_id=member_id,
+            tier=tier,
+            tier_rank=tier_rank,
             tags=tags.get(member_id, frozenset()),
             birthday=birthday,
             joined_at=joined_at,
             profile_complete=complete,
-            earlier_orders=orders.get(member_id, 0),
+            earlier_orders=orders.get(place, 0),
         )
-        for member_id, birthday, joined_at, complete in people
-    }
+    return found
 
 
 # --- statements -------------------------------------------------------------------------------------------------------
@@ -234,20 +234,43 @@ def _earlier_orders(cursor: CursorWrapper, order_ids: list[int], at: datetime) -
     return dict(cursor.fetchall())
 
 
+# Pairs of member and instant, by their places: the first is 1.
+_MOMENTS = "unnest(%(members)s::bigint[], %(instants)s::timestamptz[]) WITH ORDINALITY AS k (member_id, at, place)"
+_TIER_JOINS_AT = f"""
+  LEFT JOIN {GRANT_AT.format(member="k.member_id", instant="k.at")}
+  LEFT JOIN crm_tier AS t ON t.id = g.tier_id
+  LEFT JOIN crm_tier AS base ON base.rank = 0"""
+
 _PAID_ORDERS = f"""
-SELECT e.member_id, count(*)
-  FROM crm_order AS e
- WHERE e.member_id = ANY (%(members)s) AND {_PAID} AND coalesce(e.paid_at, e.placed_at) < %(at)s
- GROUP BY e.member_id
+SELECT k.place, count(*)
+  FROM {_MOMENTS}
+  JOIN crm_order AS e ON e.member_id = k.member_id
+ WHERE {_PAID} AND coalesce(e.paid_at, e.placed_at) < k.at
+ GROUP BY k.place
 """
 
 
-def _paid_orders(cursor: CursorWrapper, member_ids: list[int], at: datetime) -> dict[int, int]:
-    cursor.execute(_PAID_ORDERS, {"members": member_ids, "at": at})
+def _as_arrays(moments: Sequence[tuple[int, datetime]]) -> dict[str, list[Any]]:
+    return {"members": [member_id for member_id, _at in moments], "instants": [at for _member_id, at in moments]}
+
+
+def _paid_orders(cursor: CursorWrapper, moments: Sequence[tuple[int, datetime]]) -> dict[int, int]:
+    cursor.execute(_PAID_ORDERS, _as_arrays(moments))
     return dict(cursor.fetchall())
 
 
-def _people(cursor: CursorWrapper, member_ids: list[int], needs: Collection[str]) -> list[tuple[Any, ...]]:
-    columns = _PERSON_COLUMNS if BIRTHDAY in needs else "NULL, NULL, false"
-    cursor.execute(f"SELECT m.id, {columns} FROM crm_member AS m WHERE m.id = ANY (%s)", [member_ids])
+def _people(
+    cursor: CursorWrapper, moments: Sequence[tuple[int, datetime]], needs: Collection[str]
+) -> list[tuple[Any, ...]]:
+    tier, person = TIER in needs, BIRTHDAY in needs
+    cursor.execute(
+        f"""
+        SELECT k.place, m.id, {_TIER_COLUMNS if tier else "'', 0"},
+               {_PERSON_COLUMNS if person else "NULL, NULL, false"}
+          FROM {_MOMENTS}
+          JOIN crm_member AS m ON m.id = k.member_id
+               {_TIER_JOINS_AT if tier else ""}
+        """,
+        _as_arrays(moments),
+    )
     return list(cursor.fetchall())

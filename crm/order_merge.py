@@ -64,7 +64,23 @@ UPDATE crm_identity AS i
      > (coalesce(i.seen_at, '-infinity'), i.email, i.phone, i.name)
 """
 
-# Members are locked in ascending order: imports into two shops may change the same ones at the same time.
+# Whoever may be changed by this batch, or get another tier by it, in ascending order: imports into two shops may be
+# about the same members at the same time. An order or a refund without a buyer may be known to be of one.
+_LOCKED = """
+SELECT m.id FROM crm_member AS m
+ WHERE m.id IN (
+       SELECT i.member_id
+         FROM (SELECT buyer FROM crm_stage_order UNION SELECT buyer FROM crm_stage_refund) AS s
+         JOIN crm_identity AS i ON i.channel_id = %(channel)s AND i.external_id = s.buyer
+        UNION
+       SELECT o.member_id
+         FROM (SELECT external_no FROM crm_stage_order UNION SELECT order_no FROM crm_stage_refund) AS s
+         JOIN crm_order AS o ON o.channel_id = %(channel)s AND o.external_no = s.external_no
+ )
+ ORDER BY m.id
+   FOR NO KEY UPDATE OF m
+"""
+
 _JOINED = """
 WITH earlier AS (
     SELECT m.id, s.first_at
@@ -75,8 +91,6 @@ WITH earlier AS (
            GROUP BY i.member_id
       ) AS s
       JOIN crm_member AS m ON m.id = s.member_id AND s.first_at < m.joined_at
-     ORDER BY m.id
-       FOR NO KEY UPDATE OF m
 )
 UPDATE crm_member AS m
    SET joined_at = least(m.joined_at, e.first_at)
@@ -234,6 +248,7 @@ def merge(cursor: CursorWrapper, channel_id: int, at: datetime) -> Merged:
     cursor.execute(_NEW_MEMBERS, values)
     merged.members_new = cursor.rowcount
     cursor.execute(_CONTACTS, values)
+    cursor.execute(_LOCKED, values)
     cursor.execute(_JOINED, values)
     cursor.execute(_ORDERS, values)
     for order_id, is_new in cursor.fetchall():

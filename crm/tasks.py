@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from crm.imports import jobs
 from crm.mails import sending
+from crm.sso.exchange import forget_spent
 
 
 @shared_task
@@ -23,6 +24,12 @@ def run_import(job_id: int) -> None:
 def resume_stalled_imports() -> None:
     """Send again every job whose worker died or whose message was lost. The scheduler calls this every minute."""
     jobs.take_up_stalled(at=timezone.now())
+
+
+@shared_task
+def forget_spent_tokens() -> None:
+    """Delete what is remembered of tokens that nobody would take any more."""
+    forget_spent(timezone.now())
 
 
 @shared_task

@@ -7,9 +7,11 @@ class LoyaltyConfig(AppConfig):
     verbose_name = _("Points")
 
     def ready(self) -> None:
-        from crm.api import on_orders_changed
+        from crm.api import on_orders_changed, register_metrics
         from loyalty.accrual import on_orders
         from loyalty.referral.settling import note_orders
+        from loyalty.tier_metrics import POINTS
 
         on_orders_changed(on_orders)
         on_orders_changed(note_orders)
+        register_metrics(POINTS)

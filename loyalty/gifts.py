@@ -4,13 +4,12 @@ from calendar import isleap
 from datetime import date, datetime, time, timedelta
 
 from crm.api import members_born_on
-from loyalty.acts import reward_act, rules_about
+from loyalty.acts import Act, keys_in_journal, reward_act, reward_acts, rules_about
 from loyalty.earning.facts import ActFacts
 from loyalty.earning.kinds.acts import Campaign, Profile
 from loyalty.earning.kinds.people import Birthday
 from loyalty.models import Entry
 from loyalty.posting import Outcome
-from loyalty.rule_usage import lock_members
 from loyalty.rulebook import published_sets, set_at
 from loyalty.validity import programme_zone
 
@@ -35,14 +34,14 @@ def give_birthday_gifts(due: datetime, at: datetime, after: int, most: int) -> t
     born = members_born_on([*days], after=after, most=most)
     if not born:
         return 0, 0, 0, None
-    candidates = {pk: days[birthday.month, birthday.day] for pk, birthday in born}
-    keys = {pk: f"birthday:{pk}:{day.year}" for pk, day in candidates.items()}
-    known = set(Entry.objects.filter(key__in=keys.values()).values_list("key", flat=True))
-    waiting = [pk for pk in candidates if keys[pk] not in known]
-    # All at once and in their order: the counters of budgets come after the accounts (docs/locking.md).
-    lock_members(waiting)
-    given = [reward_act(ActFacts(Birthday.act, _morning(candidates[pk])), pk, key=keys[pk], at=at) for pk in waiting]
-    points = [outcome.points for outcome in given if outcome is not None and not outcome.repeated]
+    gifts = [
+        Act(pk, f"birthday:{pk}:{day.year}", ActFacts(Birthday.act, _morning(day)))
+        for pk, day in ((pk, days[birthday.month, birthday.day]) for pk, birthday in born)
+    ]
+    # Without those who have had theirs in the nights before, nobody's account is locked for nothing.
+    had = keys_in_journal(gift.key for gift in gifts)
+    outcomes = reward_acts([gift for gift in gifts if gift.key not in had], at=at)
+    points = [outcome.points for outcome in outcomes if outcome is not None and not outcome.repeated]
     return len(points), len(points), sum(points), born[-1][0]
 
 

@@ -28,7 +28,7 @@ from loyalty.validity import Policy, policy_at, programme_zone, revive_until
 _LOCK = 0x70_6B_6E_69  # "pkni", among the advisory locks of the database.
 ACCOUNTS_PER_CHUNK = 10_000
 HOLDS_PER_CHUNK = 5_000
-GIFTS_PER_CHUNK = 500
+MEMBERS_PER_CHUNK = 2_000
 
 
 class NightBusy(Exception):
@@ -86,10 +86,10 @@ def run_nightly(
         return _call("loyalty_expire", due, at, after, accounts_per_chunk)
 
     def birthdays(after: int) -> _Chunk:
-        return give_birthday_gifts(due, at, after, min(accounts_per_chunk, GIFTS_PER_CHUNK))
+        return give_birthday_gifts(due, at, after, min(accounts_per_chunk, MEMBERS_PER_CHUNK))
 
     def referrals(after: int) -> _Chunk:
-        return settle_due(at, after, min(accounts_per_chunk, GIFTS_PER_CHUNK))
+        return settle_due(at, after, min(accounts_per_chunk, MEMBERS_PER_CHUNK))
 
     policies = published_policies()
 

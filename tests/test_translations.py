@@ -1,4 +1,4 @@
-"""Both languages are complete: nothing is left in the other one, and nothing is lost on the way between them.
+"""All languages are complete: nothing is left in another one, and nothing is lost on the way between them.
 
 The sources are searched with Babel, so that the tests need no GNU gettext; ``make messages`` does, and finds the same.
 """
@@ -22,10 +22,12 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation.template import templatize
 
+from config.traditional import Converter, derive
 from tests.factories import StaffFactory
 
 ROOT = Path(__file__).parent.parent
 CATALOGUE = ROOT / "locale/zh_Hans/LC_MESSAGES/django.po"
+TRADITIONAL = ROOT / "locale/zh_Hant/LC_MESSAGES/django.po"
 TEMPLATES = ROOT / "templates"
 PACKAGES = ("config", "crm", "loyalty", "redemption")
 MEND = "Run `make messages`, translate what is new in locale/zh_Hans, run it again, and commit both files."
@@ -48,8 +50,8 @@ ENGLISH = re.compile(r"[A-Za-z]{2,}")
 CHINESE = re.compile(f"{HAN}+")
 # Names, the shop's mark, codes of languages and a key on the keyboard: the same in both languages.
 NAMES = re.compile(
-    r"English|简体中文|中文|积分掌柜|[\w.]+@example\.com|CSV|XLSX|JSON|GB\b|LDAP|Asia/Shanghai|Shopify|WooCommerce|\bMB\b"
-    r"|\bS?VIP\b|^\s*积\s*$|\bcsv\b|\bxlsx\b|\bzh-hans\b|\ben\b|\besc\b|\bstaff-\d+"
+    r"English|简体中文|繁體中文|中文|积分掌柜|[\w.]+@example\.com|CSV|XLSX|JSON|GB\b|LDAP|Asia/Shanghai|Shopify|WooCommerce|\bMB\b"
+    r"|HS256|EdDSA|\bS?VIP\b|^\s*积\s*$|\bcsv\b|\bxlsx\b|\bzh-han[st]\b|\ben\b|\besc\b|\bstaff-\d+"
 )
 
 
@@ -122,6 +124,34 @@ def test_the_compiled_catalogue_is_the_one_that_people_edit(messages: list[Messa
     with CATALOGUE.with_suffix(".mo").open("rb") as file:
         compiled = {key(message): chinese(message) for message in read_mo(file) if message.id}
     assert compiled == {key(message): chinese(message) for message in messages}, MEND
+
+
+def test_the_traditional_catalogue_says_what_is_derived_from_the_simplified_one(messages: list[Message]) -> None:
+    with TRADITIONAL.open("rb") as file:
+        written = {key(message): chinese(message) for message in read_po(file, locale="zh_Hant") if message.id}
+    assert written == {key(message): chinese(message) for message in derive() if message.id}, "Run `make messages`."
+    assert {key(message) for message in messages} <= set(written)
+
+
+def test_the_compiled_traditional_catalogue_is_the_one_that_was_derived() -> None:
+    with TRADITIONAL.with_suffix(".mo").open("rb") as file:
+        compiled = {key(message): chinese(message) for message in read_mo(file) if message.id}
+    assert compiled == {key(message): chinese(message) for message in derive() if message.id}, "Run `make messages`."
+
+
+@pytest.mark.parametrize(
+    ("simplified", "traditional"),
+    [
+        ("请输入短信验证码", "請輸入簡訊驗證碼"),
+        ("退出登录", "退出登入"),
+        ("您的积分账户里有 %(points)s 积分", "您的積分帳戶裡有 %(points)s 積分"),
+        ("还差 320 积分升级", "還差 320 積分升級"),
+        ("导入“订单文件”", "匯入「訂單檔案」"),
+        ("发布规则", "發布規則"),
+    ],
+)
+def test_traditional_chinese_is_more_than_other_characters(simplified: str, traditional: str) -> None:
+    assert Converter().convert(simplified) == traditional
 
 
 def test_placeholders_and_tags_survive_the_translation(messages: list[Message]) -> None:
@@ -204,7 +234,7 @@ def admin_pages() -> list[str]:
     return pages
 
 
-@pytest.mark.parametrize(("language", "other"), [("zh-hans", ENGLISH), ("en", CHINESE)])
+@pytest.mark.parametrize(("language", "other"), [("zh-hans", ENGLISH), ("zh-hant", ENGLISH), ("en", CHINESE)])
 class TestPages:
     @pytest.mark.parametrize("path", ["/", "/account/login/code/", "/admin/login/", "/no-such-page/"])
     def test_a_stranger_reads_one_language(

@@ -1,4 +1,4 @@
-"""What the demo shop rewards: rules that its seller published before the first order."""
+"""What the demo shop rewards: rules published before its first order, as a seller would have made them."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal

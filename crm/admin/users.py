@@ -25,7 +25,7 @@ _VERBS = {"add": _("add"), "change": _("change"), "delete": _("delete"), "view":
 _READ_ONLY = ("account", "entry", "hold", "lot", "lotuse", "order", "refund", "staffaction", "coupon")
 _PARTS = (
     "identity", "importfile", "importproblem", "membertag", "orderline", "denomination", "permission", "earnrule",
-    "ruleusage", "grantrow",
+    "ruleusage", "grantrow", "spenttoken",
 )  # fmt: skip
 
 # Importing Django's own pages above has registered its group page; this theme's page takes its place.
@@ -49,7 +49,7 @@ def grantable() -> QuerySet[Permission]:
     never = [f"{verb}_{model}" for model in _READ_ONLY for verb in ("add", "change", "delete")]
     never += ["add_product", "delete_product", "view_tiergrant", "change_tiergrant", "delete_tiergrant"]
     never += ["change_importjob", "delete_importjob", "delete_member", "change_ruleset", "delete_ruleset"]
-    never += ["change_grant", "delete_grant"]
+    never += ["change_grant", "delete_grant", "change_shopkey", "delete_shopkey"]
     return (
         Permission.objects.filter(content_type__app_label__in=_OUR_APPS)
         .exclude(codename__in=never)

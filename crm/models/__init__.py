@@ -7,9 +7,11 @@ from crm.models.mail import Mail, MailPreference
 from crm.models.member import Identity, Member
 from crm.models.order import Order, OrderLine, Refund
 from crm.models.prices import MemberPlatformGrade, NoDiscount, PlatformGrade, PlatformTool, ProductTierPrice
+from crm.models.shop_key import ShopKey, SpentToken
 from crm.models.stafflog import StaffAction
 from crm.models.tags import MemberTag, Tag
 from crm.models.tier import Tier, TierGrant
+from crm.models.tierscheme import TierOffer, TierReview, TierRung, TierScheme, TierStanding
 from crm.models.user import User
 
 __all__ = [
@@ -32,9 +34,16 @@ __all__ = [
     "Product",
     "ProductTierPrice",
     "Refund",
+    "ShopKey",
+    "SpentToken",
     "StaffAction",
     "Tag",
     "Tier",
     "TierGrant",
+    "TierOffer",
+    "TierReview",
+    "TierRung",
+    "TierScheme",
+    "TierStanding",
     "User",
 ]

@@ -12,7 +12,7 @@ from django.db.models.functions import Least
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from crm.choices import GrantSource
+from crm.choices import GrantSource, TierMove
 
 
 class Tier(models.Model):
@@ -67,6 +67,11 @@ class TierGrant(models.Model):
     Grants are history: none is changed or deleted. What happens to a grant later is told once, in ``ended_at``: the
     instant at which another grant took its place before its time. The database refuses every other change, and two
     grants of one member at the same instant.
+
+    A grant by the rules of a scheme says which ``move`` it was, and between which instants was counted what justified
+    it (an empty ``qualified_from`` means since ever); the figures themselves stand in ``figures``. From ``restart_at``
+    on the counters of its holder count, since ever where it is empty. A ``locked`` grant is not touched by any review
+    before its end. That a member fell to the base tier is a grant of that tier.
     """
 
     member = models.ForeignKey(
@@ -74,6 +79,7 @@ class TierGrant(models.Model):
         on_delete=models.PROTECT,
         related_name="tier_grants",
         verbose_name=_("member"),
+        db_index=False,
     )
     tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="grants", verbose_name=_("tier"))
     begins_at = models.DateTimeField(_("from"))
@@ -99,6 +105,24 @@ class TierGrant(models.Model):
         related_name="+",
         verbose_name=_("replaced grant"),
     )
+    locked = models.BooleanField(
+        _("locked"),
+        default=False,
+        db_default=False,
+        help_text=_("Until it ends, the rules neither raise nor lower this tier."),
+    )
+    scheme = models.ForeignKey(
+        "crm.TierScheme",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("tier scheme"),
+    )
+    move = models.CharField(_("why"), max_length=10, choices=TierMove, blank=True, default="", db_default="")
+    qualified_from = models.DateTimeField(_("counted from"), null=True, blank=True)
+    qualified_until = models.DateTimeField(_("counted until"), null=True, blank=True)
+    restart_at = models.DateTimeField(_("counters begin"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("tier of a member")
@@ -119,6 +143,10 @@ class TierGrant(models.Model):
                 condition=models.Q(source__in=GrantSource.values),
                 name="crm_tiergrant_source_known",
             ),
+            models.CheckConstraint(
+                condition=models.Q(move__in=["", *TierMove.values]),
+                name="crm_tiergrant_move_known",
+            ),
             # A grant that was replaced at the very instant it began has an empty period, which overlaps nothing.
             ExclusionConstraint(
                 name="crm_tiergrant_one_at_a_time",
@@ -126,6 +154,15 @@ class TierGrant(models.Model):
                     ("member", RangeOperators.EQUAL),
                     (_Period("begins_at", Least("ended_at", "ends_at")), RangeOperators.OVERLAPS),
                 ],
+            ),
+        ]
+        indexes = [
+            # The grant that a member got last, which is the one in force unless it has run out.
+            models.Index(fields=["member", "-begins_at", "-id"], name="crm_tiergrant_latest"),
+            models.Index(
+                fields=["ends_at", "member"],
+                name="crm_tiergrant_ending",
+                condition=models.Q(ended_at__isnull=True, ends_at__isnull=False),
             ),
         ]
         triggers = [

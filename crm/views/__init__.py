@@ -1,1 +1,1 @@
-"""Pages of the ground floor that are not the admin's."""
+"""Pages of the ground floor."""

@@ -4,8 +4,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm.api import frozen_once_published, frozen_with_its_set
 from loyalty.choices import RuleSetState
-from loyalty.models.guards import frozen_once_published, frozen_with_its_set
 
 
 class RuleSet(models.Model):

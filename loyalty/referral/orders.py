@@ -6,7 +6,7 @@ from typing import Any
 
 from django.apps import apps
 
-from crm.api import OrderStatus, order_facts
+from crm.api import OrderDetails, OrderStatus, order_facts
 from loyalty.earning.allocate import allocate
 from loyalty.earning.facts import LineFacts
 from loyalty.earning.money import fen
@@ -17,16 +17,17 @@ from loyalty.validity import policy_at, succeeds_at
 _ALIVE = (OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.COMPLETED)
 
 
-def orders_of(member_id: int, at: datetime, only: Collection[int] | None = None) -> list[BuyersOrder]:
-    """A member's orders that were ever paid, or those of ``only``."""
-    orders: Any = apps.get_model("crm", "Order").objects.filter(member=member_id)
-    if only is not None:
-        orders = orders.filter(pk__in=only)
+def orders_of(member_ids: Collection[int], at: datetime) -> dict[int, list[BuyersOrder]]:
+    """The orders of each of these members that were ever paid."""
+    orders: Any = apps.get_model("crm", "Order").objects.filter(member__in=list(member_ids))
     policies = published_policies()
-    found = []
-    for pk, channel, status, paid, refunded, placed_at, paid_at, shipped_at, completed_at in orders.values_list(
-        "pk", "channel", "status", "paid", "refunded", "placed_at", "paid_at", "shipped_at", "completed_at"
-    ):
+    found: dict[int, list[BuyersOrder]] = {member_id: [] for member_id in member_ids}
+    for member_id, pk, channel, status, paid, refunded, placed_at, paid_at, shipped_at, completed_at in (
+        orders.order_by("pk").values_list(
+            "member", "pk", "channel", "status", "paid", "refunded", "placed_at", "paid_at", "shipped_at",
+            "completed_at",
+        )
+    ):  # fmt: skip
         paid_instant = paid_at or placed_at or at
         alive = status in _ALIVE
         back = fen(refunded) if alive else fen(paid)
@@ -34,13 +35,19 @@ def orders_of(member_id: int, at: datetime, only: Collection[int] | None = None)
         succeeded_at = (completed_at or at) if status == OrderStatus.COMPLETED else ripe_at
         if not alive or succeeded_at is None or succeeded_at > at:
             succeeded_at = None
-        found.append(BuyersOrder(pk, channel, alive, paid_instant, fen(paid), back, succeeded_at))
+        found[member_id].append(BuyersOrder(pk, channel, alive, paid_instant, fen(paid), back, succeeded_at))
     return found
 
 
-def lines_of(order: BuyersOrder, at: datetime) -> list[LineFacts]:
-    """The lines of an order; what was paid is shared out over them by what each of them cost."""
-    details = order_facts([order.order_id], {"lines"}, at).get(order.order_id)
+def lines_of(orders: Collection[BuyersOrder], at: datetime) -> dict[int, list[LineFacts]]:
+    """The lines of these orders by their ids; what was paid is shared out over them by what each of them cost."""
+    if not orders:
+        return {}
+    details = order_facts([order.order_id for order in orders], {"lines"}, at)
+    return {order.order_id: _lines(order, details.get(order.order_id)) for order in orders}
+
+
+def _lines(order: BuyersOrder, details: OrderDetails | None) -> list[LineFacts]:
     lines = sorted(details.lines, key=lambda line: line.key) if details else []
     paid = allocate(order.paid, [max(fen(line.amount), 0) for line in lines]) if lines else []
     return [

@@ -41,7 +41,7 @@ def recognise(device: str, member_id: int, at: datetime) -> Referral | None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [_TYING])
         if Referral.objects.filter(buyer=member_id).exists():
             return None
-        first = first_order(orders_of(member_id, at))
+        first = first_order(orders_of([member_id], at)[member_id])
         fitting = [visit for visit in visits if visit.first_at <= (first.paid_at if first else at) < visit.until]
         if not fitting:
             return None

@@ -23,7 +23,7 @@ from crm.feeds.records import BuyerRecord, OrderRecord
 from crm.models import Channel, Member
 from crm.orders import record
 from loyalty import rule_usage
-from loyalty.acts import reward_act
+from loyalty.acts import Act, reward_act, reward_acts
 from loyalty.audit import audit
 from loyalty.earning.facts import ActFacts
 from loyalty.earning.usage import Usage, UsageKey
@@ -250,4 +250,28 @@ def test_shops_with_the_same_buyers_and_the_same_budgets_never_wait_in_a_circle(
     assert used["spend", True, True] == 9_000  # The day's limit is the tightest.
     assert used["steps", True, True] == 16 * 30
     assert given() == 9_000 + 16 * 30
+    assert audit().ok
+
+
+def test_batches_of_the_same_members_never_wait_in_a_circle_and_give_out_a_budget_to_the_last_point(
+    transactional_db: None, at: datetime
+) -> None:
+    publish_rules(
+        rule("campaign", {"word": "SPRING", "points": 10}, caps={"budget": 1_005, "per_member": 80}),
+        since=at - timedelta(days=1),
+    )
+    members = MemberFactory.create_batch(SESSIONS)
+
+    def reward_everybody(session: int) -> str:
+        turned = members[session:] + members[:session]
+        acts = [
+            Act(member.pk, f"code:{session}:{member.pk}", ActFacts("campaign", at, code="spring"))
+            for member in turned[:: 1 - 2 * (session % 2)]
+        ]
+        return str(sum(outcome.points for outcome in reward_acts(acts, at=at) if outcome))
+
+    answers = at_once(reward_everybody)
+
+    assert answers == {"160": 6, "45": 1, "0": 9}
+    assert given() == RuleUsage.objects.get(member=None).points == 1_005
     assert audit().ok

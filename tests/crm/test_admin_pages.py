@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 LISTS = (
     ("crm", "member"), ("crm", "order"), ("crm", "refund"), ("crm", "product"), ("crm", "channel"),
-    ("crm", "tier"), ("crm", "tag"), ("crm", "mail"),
+    ("crm", "tier"), ("crm", "tag"), ("crm", "shopkey"), ("crm", "mail"),
     ("crm", "importjob"), ("crm", "importprofile"), ("crm", "staffaction"), ("crm", "user"), ("auth", "group"),
     ("loyalty", "account"), ("loyalty", "entry"), ("loyalty", "lot"), ("loyalty", "lotuse"), ("loyalty", "ruleset"),
     ("redemption", "coupon"), ("redemption", "couponplan"),
@@ -48,7 +48,7 @@ def test_the_permission_to_view_opens_the_list(app: str, model: str, client: Cli
     assert client.get(reverse(f"admin:{app}_{model}_changelist")).status_code == 200
 
 
-@pytest.mark.parametrize("model", ["channel", "importprofile", "user", "importjob", "member", "tag", "tier"])
+@pytest.mark.parametrize("model", ["channel", "importprofile", "user", "importjob", "member", "tag", "tier", "shopkey"])
 def test_the_owner_opens_the_pages_for_adding(model: str, owner: User, client: Client, shop: Channel) -> None:
     assert client.get(reverse(f"admin:crm_{model}_add")).status_code == 200
 

@@ -125,7 +125,9 @@ class TestBuyer:
         member = MemberFactory(name=name, email=email, phone=phone, birthday=birthday)
         complete = bool(name and birthday and (email or phone))
         assert profile_complete(member) is complete
-        assert member_facts([member.pk], {"birthday"}, at)[member.pk].profile_complete is complete
+        [told_of_him] = member_facts([(member.pk, at)], {"birthday"})
+        assert told_of_him is not None
+        assert told_of_him.profile_complete is complete
 
     def test_an_order_of_nobody_we_know_has_no_buyer(self, shop: Channel, at: datetime) -> None:
         assert told(OrderFactory(channel=shop, member=None), *ALL, at=at).buyer is None
@@ -148,8 +150,8 @@ class TestEarlierOrders:
         assert [facts[pk].buyer.earlier_orders for pk in (order.pk, second.pk)] == [0, 1]  # type: ignore[union-attr]
 
     def test_for_an_act_all_orders_before_it_count(self, order: Order, xiaolu: Member, at: datetime) -> None:
-        assert member_facts([xiaolu.pk], {"earlier_orders"}, at)[xiaolu.pk].earlier_orders == 0
-        assert member_facts([xiaolu.pk], {"earlier_orders"}, at + DAY)[xiaolu.pk].earlier_orders == 1
+        moments = [(xiaolu.pk, at + DAY), (xiaolu.pk, at)]
+        assert [facts and facts.earlier_orders for facts in member_facts(moments, {"earlier_orders"})] == [1, 0]
 
 
 def test_the_payment_kind_is_always_told(shop: Channel, at: datetime) -> None:
@@ -170,11 +172,13 @@ def test_orders_that_do_not_exist_are_left_out(order: Order, at: datetime) -> No
 def test_members_are_told_without_an_order(rungs: list[Tier], xiaolu: Member, dayong: Member, at: datetime) -> None:
     grant_tier(xiaolu.pk, "vip", at=at, until=None, actor_id=None, reason="")
     MemberTagFactory(member=xiaolu, tag=TagFactory(name="茶友"))
-    facts = member_facts([xiaolu.pk, dayong.pk], {"tier", "tags"}, at)
-    assert facts == {
-        xiaolu.pk: BuyerDetails(xiaolu.pk, "vip", 1, frozenset({"茶友"})),
-        dayong.pk: BuyerDetails(dayong.pk, "base", 0),
-    }
+    moments = [(xiaolu.pk, at), (dayong.pk + 1000, at), (dayong.pk, at), (xiaolu.pk, at - DAY)]
+    assert member_facts(moments, {"tier", "tags"}) == [
+        BuyerDetails(xiaolu.pk, "vip", 1, frozenset({"茶友"})),
+        None,
+        BuyerDetails(dayong.pk, "base", 0),
+        BuyerDetails(xiaolu.pk, "base", 0, frozenset({"茶友"})),
+    ]
 
 
 def test_the_number_of_queries_does_not_grow_with_the_orders(

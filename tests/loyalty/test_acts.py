@@ -5,11 +5,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import translation
+from pytest_django import DjangoAssertNumQueries
 
 from crm.models import Member
 from crm.tiers.granting import grant_tier
-from loyalty.acts import reward_act
+from loyalty.acts import Act, reward_act, reward_acts
 from loyalty.api import KeyConflict, explain, headline, history, post, summary
 from loyalty.earning.facts import ActFacts
 from loyalty.models import Entry, RuleUsage
@@ -17,7 +20,7 @@ from loyalty.policies import publish_policy
 from loyalty.posting import maturation, reversal
 from loyalty.rulebook import publish_rate
 from loyalty.validity import Policy
-from tests.factories import TierFactory
+from tests.factories import MemberFactory, TierFactory
 from tests.loyalty.rulesets import SPEND, publish_rules, rule
 
 pytestmark = pytest.mark.usefixtures("books_add_up", "rules")
@@ -111,6 +114,88 @@ def test_a_cap_gives_its_last_points_and_a_repeated_key_takes_none_of_it(xiaolu:
 
     assert [outcome and outcome.points for outcome in given] == [10, 10, 5, None]
     assert RuleUsage.objects.get(member=xiaolu).points == 15
+
+
+class TestManyAtOnce:
+    """A batch of acts is what the acts are one after the other."""
+
+    def test_each_gets_what_its_own_instant_and_member_earn(self, xiaolu: Member, dayong: Member, at: datetime) -> None:
+        publish_rules(rule("signin", {"points": 9}), since=at)
+        acts = [
+            Act(dayong.pk, "d", ActFacts("signin", at, streak=1)),
+            Act(xiaolu.pk, "x1", ActFacts("signin", at - DAY, streak=1)),
+            Act(xiaolu.pk, "x2", ActFacts("profile", at)),
+        ]
+
+        outcomes = reward_acts(acts, at=at)
+
+        assert [outcome and outcome.points for outcome in outcomes] == [9, 1, None]
+        assert (summary(xiaolu.pk, at).balance, summary(dayong.pk, at).balance) == (1, 9)
+
+    def test_an_act_told_twice_is_rewarded_once(self, xiaolu: Member, at: datetime) -> None:
+        before = reward_act(ActFacts("signin", at, streak=1), xiaolu.pk, key="known", at=at)
+        acts = [Act(xiaolu.pk, key, ActFacts("signin", at, streak=1)) for key in ("known", "new", "new")]
+
+        known, new, again = reward_acts(acts, at=at)
+
+        assert before is not None
+        assert known is not None
+        assert (known.entry_id, known.repeated) == (before.entry_id, True)
+        assert new == again
+        assert summary(xiaolu.pk, at).balance == 2
+
+    def test_two_acts_under_one_key_are_refused_and_nothing_is_written(
+        self, xiaolu: Member, dayong: Member, at: datetime
+    ) -> None:
+        acts = [Act(member.pk, "one", ActFacts("signin", at, streak=1)) for member in (xiaolu, dayong)]
+
+        with pytest.raises(KeyConflict):
+            reward_acts(acts, at=at)
+
+        assert not Entry.objects.exists()
+
+    def test_a_budget_is_given_out_in_their_order_to_the_last_point(
+        self, xiaolu: Member, dayong: Member, at: datetime
+    ) -> None:
+        publish_rules(
+            rule("signin", {"points": 10}, caps={"budget": 35, "per_member": 20}, conditions={"tiers": ["vip"]}),
+            since=at - DAY,
+        )
+        for member in (xiaolu, dayong):
+            grant_tier(member.pk, "vip", at=at - 2 * DAY, until=None, actor_id=None, reason="A good customer")
+        whose = [xiaolu, xiaolu, xiaolu, dayong, dayong]
+        acts = [Act(member.pk, f"a{place}", ActFacts("signin", at)) for place, member in enumerate(whose)]
+
+        outcomes = reward_acts(acts, at=at)
+
+        assert [outcome and outcome.points for outcome in outcomes] == [10, 10, None, 10, 5]
+        assert RuleUsage.objects.get(member=None).points == 35
+
+    def test_the_number_of_queries_does_not_grow_with_the_acts(self, at: datetime) -> None:
+        publish_rules(
+            rule("signin", {"points": 10}, caps={"budget": 999, "per_member": 20}, conditions={"tiers": ["base"]}),
+            since=at - 9 * DAY,
+        )
+
+        def acts(many: int) -> list[Act]:
+            members = MemberFactory.create_batch(many)
+            return [
+                Act(member.pk, f"a{member.pk}", ActFacts("signin", at - n * DAY)) for n, member in enumerate(members)
+            ]
+
+        few, many = acts(1), acts(7)
+        reward_acts(acts(1), at=at)  # Whoever is the first compiles the rules.
+
+        with CaptureQueriesContext(connection) as for_few:
+            assert all(reward_acts(few, at=at))
+        with CaptureQueriesContext(connection) as for_many:
+            assert all(reward_acts(many, at=at))
+
+        assert len(for_many) == len(for_few)
+
+    def test_no_acts_are_no_work(self, at: datetime, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+        with django_assert_num_queries(0):
+            assert reward_acts([], at=at) == []
 
 
 def test_points_are_valid_by_the_policy_of_the_act(xiaolu: Member, at: datetime) -> None:

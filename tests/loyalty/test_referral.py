@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from crm.choices import OrderStatus, RefundStatus
 from crm.feeds.records import BuyerRecord, LineRecord, OrderRecord, RefundRecord
-from crm.models import Channel, Identity, Member, StaffAction
+from crm.models import Channel, Identity, Member, Order, StaffAction
 from crm.orders import record
 from loyalty import api as loyalty
 from loyalty.choices import ReferralState
@@ -21,9 +22,17 @@ from loyalty.nightly import run_nightly
 from loyalty.referral.deciding import Evidence, judge, points_kept
 from loyalty.referral.links import find_products, make_link, promoter_figures, record_visit, remember_device
 from loyalty.referral.review import NotToBeDecided, decide
-from loyalty.referral.settling import settle
+from loyalty.referral.settling import settle, settle_all
 from loyalty.referral.tying import recognise
-from tests.factories import ChannelFactory, IdentityFactory, MemberFactory, OrderFactory, ProductFactory, StaffFactory
+from tests.factories import (
+    ChannelFactory,
+    IdentityFactory,
+    MemberFactory,
+    OrderFactory,
+    OrderLineFactory,
+    ProductFactory,
+    StaffFactory,
+)
 from tests.loyalty.rulesets import SPEND, publish_rules, rule
 
 pytestmark = pytest.mark.usefixtures("books_add_up")
@@ -201,6 +210,68 @@ class TestTheShare:
         imported(tea, at)
 
         assert points(xiaolu, at) == (0, 30)
+
+
+class TestManyAtOnce:
+    """Settling many referrals is settling each of them, with as many queries as one takes."""
+
+    @pytest.fixture
+    def bring(self, shop: Channel, at: datetime) -> Callable[[Member], Referral]:
+        """``bring(promoter)``: a new buyer comes through his link, buys a cup for 20 yuan and tea for 80."""
+        cup = ProductFactory(channel=shop, code="CUP")
+        own = {str(cup.pk): {"points": 30}}
+        publish_rules(
+            SPEND, rule("referral", {"percent": "5", "points_per_yuan": 10, "products": own}), since=at - 30 * DAY
+        )
+
+        def bring(promoter: Member) -> Referral:
+            buyer: Member = MemberFactory()
+            order = OrderFactory(
+                channel=shop, member=buyer, status=OrderStatus.COMPLETED, placed_at=at - DAY, paid_at=at - DAY,
+                completed_at=at,
+            )  # fmt: skip
+            OrderLineFactory(order=order, product=cup, key="1", amount=20)
+            OrderLineFactory(order=order, key="2", amount=80)
+            return Referral.objects.create(
+                promoter=promoter, buyer=buyer, link=make_link(promoter.pk, shop.pk, None, at - 3 * DAY),
+                visited_at=at - 2 * DAY, until=at + DAY, tied_at=at, state=ReferralState.COUNTING,
+            )  # fmt: skip
+
+        return bring
+
+    def test_each_promoter_gets_his_own(
+        self, xiaolu: Member, dayong: Member, bring: Callable[[Member], Referral], at: datetime
+    ) -> None:
+        referrals = [bring(promoter).pk for promoter in (xiaolu, dayong, xiaolu)]
+
+        assert settle_all(referrals, at) == dict.fromkeys(referrals, 30 + 40)
+
+        assert (points(xiaolu, at), points(dayong, at)) == ((140, 0), (70, 0))
+        assert settle_all(referrals, at) == dict.fromkeys(referrals, 0)
+
+    def test_what_came_back_is_taken_of_each_by_itself(
+        self, xiaolu: Member, bring: Callable[[Member], Referral], at: datetime
+    ) -> None:
+        closed, kept = bring(xiaolu), bring(xiaolu)
+        settle_all([closed.pk, kept.pk], at)
+        Order.objects.filter(member=closed.buyer_id).update(status=OrderStatus.CLOSED)
+
+        assert settle_all([closed.pk, kept.pk], at + DAY) == {closed.pk: -70, kept.pk: 0}
+        assert points(xiaolu, at + DAY) == (70, 0)
+
+    def test_the_number_of_queries_does_not_grow(
+        self, xiaolu: Member, bring: Callable[[Member], Referral], at: datetime
+    ) -> None:
+        one = [bring(xiaolu).pk]
+        many = [bring(xiaolu).pk for _ in range(4)]
+        settle(bring(xiaolu).pk, at)  # Whoever is the first compiles the rules.
+
+        with CaptureQueriesContext(connection) as for_one:
+            settle_all(one, at)
+        with CaptureQueriesContext(connection) as for_many:
+            settle_all(many, at)
+
+        assert len(for_many) == len(for_one)
 
 
 class TestProductsWithAShareOfTheirOwn:

@@ -43,7 +43,14 @@ def test_what_shows_a_members_points_stays_out_of_caches(path: str, xiaolu: Memb
 
 @pytest.mark.parametrize(
     ("wanted", "served"),
-    [("en-US,en;q=0.9", "en"), ("zh-CN,zh;q=0.9,en;q=0.5", "zh-hans"), ("fr,de;q=0.5", "zh-hans"), ("", "zh-hans")],
+    [
+        ("en-US,en;q=0.9", "en"),
+        ("zh-CN,zh;q=0.9,en;q=0.5", "zh-hans"),
+        ("zh-TW,zh;q=0.9", "zh-hant"),
+        ("zh-HK", "zh-hant"),
+        ("fr,de;q=0.5", "zh-hans"),
+        ("", "zh-hans"),
+    ],
 )
 def test_the_language_of_the_browser_is_used_and_chinese_where_we_have_none_of_his(
     wanted: str, served: str, client: Client, db: None

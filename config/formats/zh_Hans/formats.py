@@ -1,4 +1,4 @@
-"""Dates and numbers in tables: compact, sortable by eye, and the same in both languages."""
+"""Dates and numbers in tables: compact, sortable by eye, and the same in all languages."""
 
 DATETIME_FORMAT = "Y-m-d H:i"
 SHORT_DATE_FORMAT = "Y-m-d"
