@@ -143,7 +143,9 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": locations.cache(env.str("CACHE_URL", ""), VAR_DIR, broker_url=BROKER_URL),
-    }
+    },
+    # In the process itself, for seconds: what is asked for a thousand times a second and the same for everybody.
+    "near": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 1000}},
 }
 
 MEDIA_ROOT = VAR_DIR / "media"  # Uploaded exports hold personal data: nothing serves this folder.
@@ -216,6 +218,9 @@ ACCOUNT_RATE_LIMITS = {
     "referral_link": "20/m/user,200/d/user",
     "referral_visit": "30/m/ip",
     "sso": "30/m/ip",
+    "embed_session": "60/m/ip",
+    "embed_act": "60/m/key",  # "key" is the member, here and below.
+    "embed_redeem": "10/m/key,100/d/key",
 }
 # How many proxies of ours stand in front, so that X-Forwarded-For is read up to the first one that is not ours.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)

@@ -87,6 +87,7 @@ NAVIGATION = [
         _item(_("Check a coupon"), "qr_code_scanner", "redemption_coupon_check", "redemption.use_coupon"),
         _list(_("Coupons"), "confirmation_number", "redemption.coupon"),
         _list(_("Coupon plans"), "sell", "redemption.couponplan"),
+        _list(_("Embeds"), "widgets", "redemption.embed"),
     ),
     _group(
         _("Settings"),

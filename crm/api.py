@@ -27,7 +27,7 @@ from crm.price_words import percent_in_words
 from crm.pricing import Quote, Source
 from crm.public_prices import PublicPrice
 from crm.quotes import Asked, Unknown, public_price, quote
-from crm.sso.exchange import Guest, take_shop_token
+from crm.sso.exchange import Guest, still_vouched_for, take_shop_token
 from crm.sso.judging import Purpose, TokenRefused
 from crm.stafflog import log_action
 from crm.tiers.claims import ClaimRefusal, ClaimRefused, claim_tier
@@ -116,6 +116,7 @@ __all__ = [
     "register_metrics",
     "review_chunk",
     "set_mail_preferences",
+    "still_vouched_for",
     "take_shop_token",
     "tier_at",
     "troubled_mails",

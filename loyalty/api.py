@@ -2,7 +2,7 @@
 
 from loyalty.act_preview import rewarded_acts
 from loyalty.audit import audit
-from loyalty.checkin import CheckInBoard, NoSignInRule, SignedIn, check_in, checkin_board
+from loyalty.checkin import SIGN_IN, CheckInBoard, NoSignInRule, SignedIn, check_in, checkin_board
 from loyalty.choices import EntryKind
 from loyalty.earning.calendar import LunarWindow, Window, YearlyWindow, contains
 from loyalty.explain import explain, headline
@@ -47,6 +47,7 @@ from loyalty.validity import programme_zone, validity_end
 
 __all__ = [
     "LONGEST_CODE",
+    "SIGN_IN",
     "AccountSummary",
     "CheckInBoard",
     "EntryKind",

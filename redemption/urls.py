@@ -1,10 +1,25 @@
 """Where the buyer's pages are."""
 
-from django.urls import path
+from django.urls import path, register_converter
 
-from redemption.views import campaign, checkin, coupons, me, points, profile, referral
+from redemption.views import campaign, checkin, coupons, embeds, me, points, profile, referral
 
 app_name = "redemption"
+
+
+class EmbedKey:
+    """The public key of an embed, as ``new_public_key`` makes it."""
+
+    regex = "em_[0-9a-f]{16}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(EmbedKey, "embed")
 
 urlpatterns = [
     path("", points.home, name="home"),
@@ -22,4 +37,10 @@ urlpatterns = [
     path("coupons/mine/", coupons.mine, name="coupons"),
     path("coupons/mine/<int:pk>/", coupons.coupon, name="coupon"),
     path("coupons/<int:plan_id>/<int:yuan>/", coupons.confirm, name="confirm"),
+    path("embed.js", embeds.loader, name="embed_loader"),
+    path("embed/<embed:key>/", embeds.show, name="embed"),
+    path("embed/<embed:key>/session/", embeds.begin, name="embed_session"),
+    path("embed/<embed:key>/content/", embeds.member_content, name="embed_content"),
+    path("embed/<embed:key>/check-in/", embeds.check_in, name="embed_check_in"),
+    path("embed/<embed:key>/coupon/<int:plan_id>/<int:yuan>/", embeds.coupon, name="embed_coupon"),
 ]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import TransactionTestCase, override_settings
 from pytest_django import DjangoDbBlocker
 
@@ -38,7 +38,8 @@ def quick_passwords() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def empty_cache() -> None:
     """Let no test see what another one left in the cache."""
-    cache.clear()
+    for name in caches:
+        caches[name].clear()
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def grantable() -> QuerySet[Permission]:
     never = [f"{verb}_{model}" for model in _READ_ONLY for verb in ("add", "change", "delete")]
     never += ["add_product", "delete_product", "view_tiergrant", "change_tiergrant", "delete_tiergrant"]
     never += ["change_importjob", "delete_importjob", "delete_member", "change_ruleset", "delete_ruleset"]
-    never += ["change_grant", "delete_grant", "change_shopkey", "delete_shopkey"]
+    never += ["change_grant", "delete_grant", "change_shopkey", "delete_shopkey", "delete_embed"]
     return (
         Permission.objects.filter(content_type__app_label__in=_OUR_APPS)
         .exclude(codename__in=never)

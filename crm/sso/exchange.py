@@ -8,10 +8,11 @@ from datetime import datetime
 
 import jwt
 from django.db import connection, transaction
+from django.db.models import Exists, Q
 from jwt.types import Options
 
 from crm.choices import SsoFault
-from crm.models import Identity, ShopKey, SpentToken
+from crm.models import Identity, Member, ShopKey, SpentToken
 from crm.newcomers import Newcomer, make_newcomers
 from crm.sso.judging import LONGEST_TOKEN, Assertion, Purpose, TokenRefused, audience, judge, storable
 from crm.sso.keys import note_fault, note_use
@@ -66,6 +67,13 @@ def look_at_shop_token(token: str, purpose: Purpose, at: datetime) -> int | None
         read = _read(token, purpose, at)
         _refuse_spent(read)
     return _member(read)
+
+
+def still_vouched_for(guest: Guest) -> bool:
+    """Say whether what a token once opened may stay open: its key is in force, and the member's login not closed."""
+    members = Member.objects.filter(Q(user=None) | Q(user__is_active=True, user__is_staff=False), pk=guest.member_id)
+    key = ShopKey.objects.filter(pk=guest.key_pk, channel=guest.channel_id, revoked_at=None)
+    return key.filter(Exists(members)).exists()
 
 
 def forget_spent(at: datetime) -> int:

@@ -1,6 +1,7 @@
 """Tables of the redemption store."""
 
 from redemption.models.coupon import Coupon, CouponPlan, Denomination
+from redemption.models.embed import Embed
 from redemption.models.look import Look
 from redemption.models.redemption import Address, Payment, Redemption, RedemptionMove
 from redemption.models.reward import (
@@ -17,6 +18,7 @@ __all__ = [
     "Coupon",
     "CouponPlan",
     "Denomination",
+    "Embed",
     "Look",
     "Payment",
     "Redemption",

@@ -17,7 +17,7 @@ LISTS = (
     ("crm", "tier"), ("crm", "tag"), ("crm", "shopkey"), ("crm", "mail"),
     ("crm", "importjob"), ("crm", "importprofile"), ("crm", "staffaction"), ("crm", "user"), ("auth", "group"),
     ("loyalty", "account"), ("loyalty", "entry"), ("loyalty", "lot"), ("loyalty", "lotuse"), ("loyalty", "ruleset"),
-    ("redemption", "coupon"), ("redemption", "couponplan"),
+    ("redemption", "coupon"), ("redemption", "couponplan"), ("redemption", "embed"),
 )  # fmt: skip
 
 

@@ -1,0 +1,97 @@
+"""The figures that an embed shows, to everybody or to one member: only those that its template needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.apps import apps
+
+from crm import api as crm
+from loyalty import api as loyalty
+from redemption.embeds.gallery import Need
+from redemption.embeds.goods import public_reward, public_shelf
+from redemption.models import Embed
+from redemption.months import month_of
+from redemption.offers import current_offers, shelf, worth_rounded_down
+
+SHOWN_OFFERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A rung of the ladder as the tier template shows it; ``here`` is where the member stands, ``reached`` what is
+    below him. ``percent`` is what he pays of a price."""
+
+    name: str
+    percent: Any
+    here: bool
+    reached: bool
+
+
+def figures(embed: Embed, member_id: int | None, at: datetime) -> dict[str, Any]:
+    """Return what the embed's template shows at this moment; for everybody when ``member_id`` is None."""
+    context: dict[str, Any] = {"member": member_id is not None}
+    needs = embed.kind.needs
+    if member_id is not None and needs & {Need.POINTS, Need.OFFERS}:
+        context["summary"] = loyalty.summary(member_id, at)
+    for need, ask in _ASK.items():
+        if need in needs:
+            context |= ask(embed, member_id, at, context)
+    return context
+
+
+def _offers(embed: Embed, member_id: int | None, at: datetime, known: dict[str, Any]) -> dict[str, Any]:
+    offers = current_offers(at)
+    if member_id is None:
+        return {"offers": [(offer, 0) for offer in offers[:SHOWN_OFFERS]], "worth": None}
+    summary = known["summary"]
+    return {
+        "offers": shelf(offers, summary.spendable - summary.debt)[:SHOWN_OFFERS],
+        "worth": worth_rounded_down(summary.spendable, offers),
+    }
+
+
+def _board(embed: Embed, member_id: int | None, at: datetime, known: dict[str, Any]) -> dict[str, Any]:
+    sets = loyalty.published_sets()
+    if member_id is None:
+        today = at.astimezone(loyalty.programme_zone()).date()
+        nobody = loyalty.CheckInBoard(today, frozenset(), 0, done=False, earned=0, offer=0, tomorrow=0, bonus=None)
+        board = nobody if loyalty.SIGN_IN in loyalty.rewarded_acts(sets, at) else None
+    else:
+        board = loyalty.checkin_board(member_id, at, sets)
+    return {"board": board, "weeks": month_of(board) if board is not None else []}
+
+
+def _tier(embed: Embed, member_id: int | None, at: datetime, known: dict[str, Any]) -> dict[str, Any]:
+    rank = crm.tier_at([member_id], at)[member_id][1] if member_id is not None else -1
+    rungs = [
+        Rung(name, percent.normalize(), here=number == rank, reached=number <= rank)
+        for name, percent, number in apps.get_model("crm", "Tier")
+        .objects.order_by("rank")
+        .values_list("name", "discount_percent", "rank")
+    ]
+    following = [rung for rung in rungs if not rung.reached]
+    return {
+        "rungs": rungs,
+        "tier": next((rung for rung in rungs if rung.here), None),
+        "next_tier": following[0] if following and member_id is not None else None,
+    }
+
+
+def _rewards(embed: Embed, member_id: int | None, at: datetime, known: dict[str, Any]) -> dict[str, Any]:
+    return {"rewards": public_shelf(at)}
+
+
+def _reward(embed: Embed, member_id: int | None, at: datetime, known: dict[str, Any]) -> dict[str, Any]:
+    return {"reward": public_reward(embed.reward_id, at)}
+
+
+_Ask = Callable[[Embed, int | None, datetime, dict[str, Any]], dict[str, Any]]
+_ASK: dict[Need, _Ask] = {
+    Need.OFFERS: _offers,
+    Need.BOARD: _board,
+    Need.TIER: _tier,
+    Need.REWARDS: _rewards,
+    Need.REWARD: _reward,
+}
