@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 from django.db import connections
 
@@ -37,6 +37,8 @@ class Score:
     yardstick: float
     ratio: float
     peak_mb: int
+    p50: float  # How long half of all acts took at most, and 99 of a hundred, in seconds.
+    p99: float
 
 
 def against_pgbench(
@@ -62,6 +64,8 @@ def against_pgbench(
         "per_second": round(main.per_second * each),
         "seconds": round(main.clients / main.per_second, 5),
         "peak_mb": main.peak_mb,
+        "p50_ms": round(main.p50 * 1000, 2),
+        "p99_ms": round(main.p99 * 1000, 2),
     }
     for score in scores:
         figures[f"ratio_{score.clients}"] = round(score.ratio * each, 3)
@@ -80,7 +84,9 @@ def contest(folder: str, prepare: Prepare, *, clients: Sequence[int], script: st
     for count in clients:
         with _Clients.started(prepare, count) as ours:
             ours.run(WARM_UP)  # Plans, caches and connections are warm from here on.
+            ours.forget()
             pairs = [(ours.run(SECONDS), _pgbench(folder, count, script=script)) for _ in range(ROUNDS)]
+            percentiles = quantiles(ours.durations, n=100)
             scores.append(
                 Score(
                     count,
@@ -88,6 +94,8 @@ def contest(folder: str, prepare: Prepare, *, clients: Sequence[int], script: st
                     yardstick=median(other for _, other in pairs),
                     ratio=median(own / other for own, other in pairs),
                     peak_mb=ours.peak_mb(),
+                    p50=percentiles[49],
+                    p99=percentiles[98],
                 )
             )
     return scores
@@ -99,6 +107,11 @@ class _Clients:
     def __init__(self, pipes: list[Connection], processes: list[ForkProcess]) -> None:
         self._pipes = pipes
         self._processes = processes
+        self.durations: list[float] = []  # Of every act since the last ``forget``, in seconds.
+
+    def forget(self) -> None:
+        """Begin to count the time of acts anew."""
+        self.durations.clear()
 
     @classmethod
     @contextmanager
@@ -121,13 +134,16 @@ class _Clients:
 
     def run(self, seconds: float) -> float:
         """Acts a second of all clients together."""
-        return sum(self._ask(seconds))
+        answers = self._ask(seconds)
+        for _rate, durations in answers:
+            self.durations += durations
+        return sum(rate for rate, _durations in answers)
 
     def peak_mb(self) -> int:
         """The memory that the largest client ever had."""
-        return round(max(self._ask(None)))
+        return round(max(memory for memory, _none in self._ask(None)))
 
-    def _ask(self, seconds: float | None) -> list[float]:
+    def _ask(self, seconds: float | None) -> list[tuple[float, list[float]]]:
         for pipe in self._pipes:
             pipe.send(seconds)
         answers = []
@@ -139,21 +155,23 @@ class _Clients:
 
 
 def _client(prepare: Prepare, number: int, pipe: Connection, meet: Callable[[], int]) -> None:
-    """Answer how many acts a second there were in so many seconds, or to None how much memory it took so far."""
+    """Answer how many acts a second there were in so many seconds and how long each took, or to None how much memory it
+    took so far."""
     act = prepare(number)
     while True:
         seconds = pipe.recv()
         if seconds is None:
-            pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+            pipe.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, []))
             continue
         meet()
-        acts, passed = 0, 0.0
-        begun = time.perf_counter()
-        while passed < seconds:
+        durations: list[float] = []
+        begun = before = time.perf_counter()
+        while before - begun < seconds:
             act()
-            acts += 1
-            passed = time.perf_counter() - begun
-        pipe.send(acts / passed)
+            after = time.perf_counter()
+            durations.append(after - before)
+            before = after
+        pipe.send((len(durations) / (before - begun), durations))
 
 
 def _make_pgbench_database(folder: str) -> None:

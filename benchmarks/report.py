@@ -18,6 +18,8 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 SMALL = {
     "burn": (50_000,),
     "hold_capture": (50_000,),
+    "redeem": (50_000,),
+    "flash_sale": (50_000,),
     "accrue": (20_000,),
     "nightly": (10_000, 100_000),
     "audit": (10_000, 100_000),
@@ -29,6 +31,8 @@ SMALL = {
 FULL = {
     "burn": (100_000,),
     "hold_capture": (100_000,),
+    "redeem": (100_000,),
+    "flash_sale": (100_000,),
     "accrue": (100_000,),
     "nightly": (100_000, 1_000_000),
     "audit": (100_000, 1_000_000),

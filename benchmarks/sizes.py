@@ -30,6 +30,8 @@ class Plan:
 PLANS = {
     "burn": Plan("one burn of an account with a dozen lots", "pgbench TPC-B, same clients", 12, 100_000),
     "hold_capture": Plan("points set aside, then spent: two movements", "pgbench TPC-B, same clients", 12, 100_000),
+    "redeem": Plan("a reward through the whole checkout", "pgbench TPC-B, same clients", 12, 100_000),
+    "flash_sale": Plan("the same, one reward for everybody", "pgbench TPC-B, same clients", 12, 100_000),
     "accrue": Plan("accruals of orders in batches of a thousand", "pgbench TPC-B, one client", 2, 100_000),
     "nightly": Plan("a night with a tenth of all lots due", "UPDATE of as many rows of a bare table", 3, 100_000),
     "audit": Plan("the proof that the whole ledger adds up", "reading all entries once", 10, 100_000),

@@ -4,6 +4,7 @@ from loyalty.act_preview import rewarded_acts
 from loyalty.audit import audit
 from loyalty.checkin import SIGN_IN, CheckInBoard, NoSignInRule, SignedIn, check_in, checkin_board
 from loyalty.choices import EntryKind
+from loyalty.drawing import drawing
 from loyalty.earning.calendar import LunarWindow, Window, YearlyWindow, contains
 from loyalty.explain import explain, headline
 from loyalty.figures import MonthFlow, PointsTotals, monthly_flow, points_totals
@@ -83,6 +84,7 @@ __all__ = [
     "check_in",
     "checkin_board",
     "contains",
+    "drawing",
     "expire_due",
     "explain",
     "find_landing",

@@ -111,7 +111,7 @@ def _without_repeats(postings: Sequence[Posting]) -> list[Posting]:
 
 
 def _call(verb: Verb, batch: list[Posting], at: datetime) -> dict[str, Outcome]:
-    rows = json.dumps([_as_row(seq, posting) for seq, posting in enumerate(batch)])
+    rows = json.dumps([as_row(seq, posting) for seq, posting in enumerate(batch)])
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT seq, code, entry_id, points, pending, balance_after, available FROM loyalty_{verb}(%s::jsonb, %s)",
@@ -138,7 +138,7 @@ def _call(verb: Verb, batch: list[Posting], at: datetime) -> dict[str, Outcome]:
     }
 
 
-def _as_row(seq: int, posting: Posting) -> dict[str, Any]:
+def as_row(seq: int, posting: Posting) -> dict[str, Any]:
     """The posting as one JSON object. What is empty is left out: most postings are sparse, and reading costs time."""
     row: dict[str, Any] = {
         "seq": seq,

@@ -64,8 +64,8 @@ class InsufficientPoints(JournalError):
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A member may have at most ``most`` units under the reference of a burn or hold, counted from ``since`` on (None:
-    ever). A burn or hold is one unit, or as many as its trace says under ``units``; once all of its points were given
-    back it no longer counts. Checked under the account's lock (law 7)."""
+    ever). A burn or hold is one unit, or as many as its trace says under ``units``; a unit whose points were all given
+    back no longer counts. Checked under the account's lock (law 7)."""
 
     most: int
     since: datetime | None = None

@@ -1,6 +1,6 @@
 -- Points of one posting go out. The caller has locked the account, knows that the key is new, and calls from a function
 -- of the journal. If the member has had his share of what he wants, or his valid lots do not suffice, nothing is written
--- and the outcome says so. What was given back in full is no longer had.
+-- and the outcome says so. A unit whose points were all given back is no longer had; one that was given back in part is.
 CREATE FUNCTION loyalty_draw_lots(posting loyalty_posting, recorded timestamptz) RETURNS loyalty_outcome
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -21,12 +21,15 @@ DECLARE
     had bigint;
 BEGIN
     FOR n IN 1 .. coalesce(cardinality(posting.limit_most), 0) LOOP
-        SELECT coalesce(sum(coalesce((e.trace ->> 'units')::integer, 1)), 0)
+        SELECT coalesce(sum(u.units - u.units * coalesce(b.points, 0) / -e.points), 0)
           INTO had
           FROM loyalty_entry AS e
+         CROSS JOIN LATERAL (SELECT coalesce((e.trace ->> 'units')::integer, 1) AS units) AS u
+          LEFT JOIN LATERAL (
+               SELECT sum(x.points)::bigint AS points FROM loyalty_entry AS x WHERE x.about_id = e.id
+          ) AS b ON TRUE
          WHERE e.account_id = posting.account_id AND e.reference = posting.reference AND e.kind IN ('burn', 'hold')
-           AND (posting.limit_since[n] IS NULL OR e.effective_at >= posting.limit_since[n])
-           AND -e.points > (SELECT coalesce(sum(b.points), 0) FROM loyalty_entry AS b WHERE b.about_id = e.id);
+           AND (posting.limit_since[n] IS NULL OR e.effective_at >= posting.limit_since[n]);
         IF had + coalesce((posting.trace ->> 'units')::integer, 1) > posting.limit_most[n] THEN
             RETURN (posting.seq, 'limit ' || n, NULL, 0, 0, NULL, had)::loyalty_outcome;
         END IF;

@@ -9,6 +9,7 @@ from redemption.models.reward import (
     RewardCategory,
     RewardCode,
     RewardPicture,
+    RewardTag,
     Stock,
     StockChange,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "RewardCategory",
     "RewardCode",
     "RewardPicture",
+    "RewardTag",
     "Stock",
     "StockChange",
 ]

@@ -112,8 +112,8 @@ class Redemption(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["member", "-id"], name="redemption_of_member"),
-            # What a member has had of a reward, for its limits, and who has had a reward, for its reports.
-            models.Index(fields=["reward", "member"], name="redemption_of_reward"),
+            # Who has had a reward, and which one a member had last.
+            models.Index(fields=["reward", "member", "id"], name="redemption_of_reward"),
             models.Index(fields=["state", "id"], name="redemption_open", condition=Q(state__in=OPEN)),
             models.Index(
                 fields=["pay_until", "id"], name="redemption_unpaid", condition=Q(state=RedemptionState.AWAITING)

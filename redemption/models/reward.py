@@ -78,18 +78,6 @@ class Reward(models.Model):
         related_name="+",
         verbose_name=_("from this tier up"),
     )
-    tags = models.ManyToManyField(
-        "crm.Tag",
-        blank=True,
-        related_name="+",
-        verbose_name=_("only for members with one of these tags"),
-    )
-    barred_tags = models.ManyToManyField(
-        "crm.Tag",
-        blank=True,
-        related_name="+",
-        verbose_name=_("not for members with one of these tags"),
-    )
     limit_day = models.PositiveIntegerField(
         _("pieces a member may have a day"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
@@ -176,6 +164,24 @@ class Reward(models.Model):
     def over(self, at: datetime) -> bool:
         """Whether the offer has ended by this moment."""
         return self.ends_at is not None and self.ends_at <= at
+
+
+class RewardTag(models.Model):
+    """That a reward is only for members with a tag (one of them suffices), or not for those who have it."""
+
+    reward = models.ForeignKey(Reward, on_delete=models.CASCADE, related_name="tag_rules", verbose_name=_("reward"))
+    # Protected: were the tag deleted, a reward for a few would be one for all.
+    tag = models.ForeignKey("crm.Tag", on_delete=models.PROTECT, related_name="+", verbose_name=_("tag"))
+    barred = models.BooleanField(_("shuts out"), default=False)
+
+    class Meta:
+        verbose_name = _("tag rule of a reward")
+        verbose_name_plural = _("tag rules of rewards")
+        ordering = ["barred", "id"]
+        constraints = [models.UniqueConstraint(fields=["reward", "tag"], name="redemption_rewardtag_once")]
+
+    def __str__(self) -> str:
+        return f"{'−' if self.barred else '+'}{self.tag_id}"
 
 
 class Stock(models.Model):

@@ -1,0 +1,167 @@
+"""Why a buyer does not get a reward, in sentences that say what he can do."""
+
+from datetime import datetime
+
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from redemption.refusals import Refused
+
+
+class RewardRefused(Refused):
+    """Nothing was redeemed, and no points were touched."""
+
+
+class RewardGone(RewardRefused):
+    code = "gone"
+    text = gettext_lazy("This reward is no longer offered. Your points are untouched.")
+
+
+class WrongWish(RewardRefused):
+    """The form is not one of ours, or was made for another member or another reward."""
+
+    code = "wrong_token"
+    text = gettext_lazy("This form was made for another buyer or another reward. Please open the reward again.")
+
+
+class WishTooOld(RewardRefused):
+    code = "page_too_old"
+    text = gettext_lazy("This page was open for more than a day. Please look at the price once more and confirm again.")
+
+
+class PriceChanged(RewardRefused):
+    """The reward costs something else than the page said that the buyer agreed to."""
+
+    code = "price_changed"
+    text = gettext_lazy("The price has changed since you opened the page. Please look at it again and confirm.")
+
+
+class NotForYou(RewardRefused):
+    code = "not_for_you"
+    text = gettext_lazy("This reward is for members whom the shop has chosen.")
+
+
+class AddressMissing(RewardRefused):
+    code = "address_missing"
+    text = gettext_lazy("Please choose where the parcel shall go.")
+
+
+class NotYet(RewardRefused):
+    """The offer begins at ``begins_at``."""
+
+    code = "not_yet"
+
+    def __init__(self, begins_at: datetime) -> None:
+        super().__init__(begins_at)
+        self.begins_at = begins_at
+
+    def message(self) -> str:
+        return _("This reward can be redeemed from %(when)s.") % {"when": _instant(self.begins_at)}
+
+
+class NoLonger(RewardRefused):
+    """The offer ended at ``ended_at``."""
+
+    code = "no_longer"
+
+    def __init__(self, ended_at: datetime) -> None:
+        super().__init__(ended_at)
+        self.ended_at = ended_at
+
+    def message(self) -> str:
+        return _("This offer ended on %(when)s. Your points are untouched.") % {"when": _instant(self.ended_at)}
+
+
+class TierTooLow(RewardRefused):
+    """The reward is for members of ``tier``, a name, and the tiers above it."""
+
+    code = "tier_too_low"
+
+    def __init__(self, tier: str) -> None:
+        super().__init__(tier)
+        self.tier = tier
+
+    def message(self) -> str:
+        return _("This reward is for members from the tier %(tier)s up.") % {"tier": self.tier}
+
+
+class TooManyAtOnce(RewardRefused):
+    """One redemption may be of at most ``most`` pieces."""
+
+    code = "too_many"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+
+    def message(self) -> str:
+        return ngettext(
+            "Only %(most)s piece can be redeemed at once.",
+            "At most %(most)s pieces can be redeemed at once.",
+            self.most,
+        ) % {"most": self.most}
+
+
+class SoldOut(RewardRefused):
+    """There are fewer pieces than were asked for: ``left`` of them, as far as is known."""
+
+    code = "sold_out"
+
+    def __init__(self, left: int) -> None:
+        super().__init__(left)
+        self.left = left
+
+    def message(self) -> str:
+        if self.left <= 0:
+            return _("This reward is sold out. Your points are untouched.")
+        return ngettext(
+            "Only %(left)s piece is left. Please choose fewer.",
+            "Only %(left)s pieces are left. Please choose fewer.",
+            self.left,
+        ) % {"left": self.left}
+
+
+class LimitReached(RewardRefused):
+    """The member has had ``had`` of the ``most`` pieces that one member may have ``which``: day, window or ever."""
+
+    code = "limit"
+
+    def __init__(self, which: str, had: int, most: int) -> None:
+        super().__init__(which, had, most)
+        self.which = which
+        self.had = had
+        self.most = most
+
+    def message(self) -> str:
+        figures = {"had": self.had, "most": self.most}
+        match self.which:
+            case "day":
+                return _("You have had %(had)s of the %(most)s pieces that you may have today. Come back tomorrow.") % (
+                    figures
+                )
+            case "window":
+                return _("You have had %(had)s of the %(most)s pieces that you may have of this offer.") % figures
+            case _other:
+                return _("You have had %(had)s of the %(most)s pieces that one member may have.") % figures
+
+
+class NotEnoughPoints(RewardRefused):
+    """``missing`` points are lacking, at least one."""
+
+    code = "short"
+
+    def __init__(self, missing: int) -> None:
+        super().__init__(missing)
+        self.missing = missing
+
+    def message(self) -> str:
+        return ngettext(
+            "You need %(missing)s more point for this reward.",
+            "You need %(missing)s more points for this reward.",
+            self.missing,
+        ) % {"missing": f"{self.missing:,}"}
+
+
+def _instant(at: datetime) -> str:
+    return formats.date_format(timezone.localtime(at), "DATETIME_FORMAT")
