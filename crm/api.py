@@ -22,6 +22,7 @@ from crm.mails.settling import troubled_mails
 from crm.newcomers import Newcomer, make_newcomers
 from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_facts, order_facts
 from crm.order_stream import PaidOrder, count_paid_orders, first_and_last_paid, ids_of_orders_since, paid_orders
+from crm.own_orders import OWN_CHANNEL, OwnOrder, OwnRefund, record_own_orders
 from crm.own_profile import OwnProfile, complete_profile, members_born_on, own_profile, whole_phone
 from crm.price_words import percent_in_words
 from crm.pricing import Quote, Source
@@ -38,6 +39,7 @@ from crm.tiers.metrics import Metric, MetricSource, register_metrics
 from crm.tiers.nightly import review_chunk
 
 __all__ = [
+    "OWN_CHANNEL",
     "Asked",
     "Buyer",
     "BuyerDetails",
@@ -61,7 +63,9 @@ __all__ = [
     "OrderChanges",
     "OrderDetails",
     "OrderStatus",
+    "OwnOrder",
     "OwnProfile",
+    "OwnRefund",
     "PaidOrder",
     "PaymentKind",
     "Platform",
@@ -112,6 +116,7 @@ __all__ = [
     "queue_mails",
     "queue_selected",
     "quote",
+    "record_own_orders",
     "register_mail_kind",
     "register_metrics",
     "review_chunk",

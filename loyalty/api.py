@@ -4,13 +4,14 @@ from loyalty.act_preview import rewarded_acts
 from loyalty.audit import audit
 from loyalty.checkin import SIGN_IN, CheckInBoard, NoSignInRule, SignedIn, check_in, checkin_board
 from loyalty.choices import EntryKind
-from loyalty.drawing import drawing
+from loyalty.drawing import drawing, find_entry
 from loyalty.earning.calendar import LunarWindow, Window, YearlyWindow, contains
 from loyalty.explain import explain, headline
 from loyalty.figures import MonthFlow, PointsTotals, monthly_flow, points_totals
 from loyalty.gifts import LONGEST_CODE, NoGift, fixed_gift, profile_rewarded, redeem_code, reward_profile
 from loyalty.grants.approval import waiting_grants
 from loyalty.journal import expire_due, lock_accounts, post
+from loyalty.lapsing import lapse_holds
 from loyalty.movements import adjust, burn, capture, hold, open_balance, release, undo
 from loyalty.night_steps import NightChunk, on_night
 from loyalty.nightly import NightBusy, run_nightly
@@ -87,6 +88,7 @@ __all__ = [
     "drawing",
     "expire_due",
     "explain",
+    "find_entry",
     "find_landing",
     "find_products",
     "find_shops",
@@ -94,6 +96,7 @@ __all__ = [
     "headline",
     "history",
     "hold",
+    "lapse_holds",
     "lock_accounts",
     "make_link",
     "monthly_flow",

@@ -10,7 +10,8 @@ from typing import Any
 
 from loyalty.choices import EntryKind
 from loyalty.journal import as_row
-from loyalty.posting import Posting, Verb
+from loyalty.models import Entry
+from loyalty.posting import Outcome, Posting, Verb
 
 
 def drawing(
@@ -30,3 +31,9 @@ def drawing(
     return json.dumps(
         [as_row(0, Posting(Verb.DRAW, kind, member_id, key, at, points, reference=reference, trace=trace))]
     )
+
+
+def find_entry(key: str) -> Outcome | None:
+    """Return what the journal holds under a key, as a retry of its posting would; None when nothing was posted."""
+    row = Entry.objects.filter(key=key).values_list("pk", "points", "pending", "balance_after").first()
+    return Outcome(row[0], True, *row[1:]) if row else None

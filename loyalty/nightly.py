@@ -9,21 +9,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 
-from loyalty.choices import EntryKind, ExistingPoints
+from loyalty.choices import ExistingPoints
 from loyalty.close import close_due_days
 from loyalty.gifts import give_birthday_gifts
-from loyalty.journal import lock_accounts, post
+from loyalty.lapsing import lapse_overdue
 from loyalty.models import PolicyApplication, ValidityPolicy
 from loyalty.night_steps import NightStep, night_steps
 from loyalty.policies import published_policies
-from loyalty.posting import Posting, Verb
 from loyalty.referral.settling import settle_due
-from loyalty.validity import Policy, policy_at, programme_zone, revive_until
+from loyalty.validity import Policy, programme_zone
 
 _LOCK = 0x70_6B_6E_69  # "pkni", among the advisory locks of the database.
 ACCOUNTS_PER_CHUNK = 10_000
@@ -187,13 +186,6 @@ _HOLDERS = """
 SELECT DISTINCT account_id FROM loyalty_hold
  WHERE open AND deadline <= %s AND account_id > %s ORDER BY account_id LIMIT %s
 """
-_LAPSED = """
-SELECT h.account_id, e.key, e.reference, h.deadline, h.points - h.captured - h.released
-  FROM loyalty_hold AS h
-  JOIN loyalty_entry AS e ON e.id = h.entry_id
- WHERE h.open AND h.deadline <= %s AND h.account_id = ANY (%s)
- ORDER BY h.account_id, h.deadline, h.id
-"""
 
 
 def _lapse(due: datetime, at: datetime, policies: list[Policy], after: int, most: int) -> _Chunk:
@@ -201,22 +193,7 @@ def _lapse(due: datetime, at: datetime, policies: list[Policy], after: int, most
     with connection.cursor() as cursor:
         cursor.execute(_HOLDERS, [due, after, most])
         ids = [account_id for (account_id,) in cursor.fetchall()]
-        if not ids:
-            return 0, 0, 0, None
-        # Whoever captures or releases one of them meanwhile has done so before this lock or waits until we are through.
-        lock_accounts([], also=ids)
-        cursor.execute(_LAPSED, [due, ids])
-        rows = cursor.fetchall()
-    # A day at a time, so that between the days lots end as they would have, had no night been missed.
-    zone = programme_zone()
-    days: dict[date, list[Posting]] = {}
-    for account_id, key, reference, deadline, _open in rows:
-        posting = Posting(
-            Verb.RESTORE, EntryKind.RELEASE, account_id, f"{key}:lapse", deadline, about_key=key,
-            expires_at=revive_until(policy_at(policies, deadline), deadline), reference=reference,
-            trace={"lapsed": True},
-        )  # fmt: skip
-        days.setdefault(deadline.astimezone(zone).date(), []).append(posting)
-    for day in sorted(days):
-        post(days[day], at=at)
-    return len({row[0] for row in rows}), len(rows), sum(row[4] for row in rows), ids[-1]
+    if not ids:
+        return 0, 0, 0, None
+    lapsed = lapse_overdue(ids, due=due, at=at, policies=policies)
+    return lapsed.accounts, lapsed.holds, lapsed.points, ids[-1]

@@ -1,10 +1,11 @@
 """A buyer takes a reward for his points, in one round trip (``redemption/sql/1_checkout.sql``)."""
 
+import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, time
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError, connection, transaction
 
@@ -50,12 +51,20 @@ def redeem(
     if code == "short":
         held = loyalty.summary(member_id, at)
         raise refusals.NotEnoughPoints(wish.points * quantity - held.spendable + held.debt)
-    raise _REFUSALS[code](figures or {})
+    raise _REFUSALS[code](figures)
 
 
 def standing_for(wish: Wish, at: datetime) -> Standing | None:
     """Return where the member of a wish stands, if its reward asked for that; it costs a query."""
     return standing_of(wish.member_id, at) if wish.conditional else None
+
+
+class _Answer(NamedTuple):
+    """What the database function says: ``placed``, ``repeated``, or a refusal with its figures."""
+
+    code: str
+    redemption_id: int | None
+    figures: dict[str, Any]
 
 
 _REDEEM = """
@@ -64,9 +73,7 @@ SELECT code, redemption_id, figures
 """
 
 
-def _ask(
-    wish: Wish, quantity: int, address_id: int | None, standing: Standing | None, at: datetime
-) -> tuple[str, int | None, dict[str, Any] | None]:
+def _ask(wish: Wish, quantity: int, address_id: int | None, standing: Standing | None, at: datetime) -> _Answer:
     batch = loyalty.drawing(
         wish.member_id,
         wish.points * quantity,
@@ -76,7 +83,7 @@ def _ask(
         reference=reward_reference(wish.reward_id),
         trace={"reward": wish.reward_id, "units": quantity},
     )
-    values = [
+    values: list[Any] = [
         batch, wish.member_id, standing and standing.rank, standing and list(standing.tags), wish.reward_id, quantity,
         wish.points, wish.cash, first_state(wish.kind, cash=bool(wish.cash)).value, address_id, _day_began(at), at,
     ]  # fmt: skip
@@ -85,14 +92,14 @@ def _ask(
     try:
         with whole, connection.cursor() as cursor:
             cursor.execute(_REDEEM, values)
-            answer: tuple[str, int | None, dict[str, Any] | None] = cursor.fetchone()
-            return answer
+            code, redemption_id, figures = cursor.fetchone()
+            return _Answer(code, redemption_id, json.loads(figures or "{}"))
     except DatabaseError as error:
         if getattr(error.__cause__, "sqlstate", "") != _SOLD_OUT:
             raise
         # Somebody was quicker between the look at the stock and its taking.
         free = Stock.objects.filter(reward=wish.reward_id).values_list("free", flat=True).first()
-        return "sold_out", None, {"free": free or 0}
+        return _Answer("sold_out", None, {"free": free or 0})
 
 
 def reward_reference(reward_id: int) -> str:

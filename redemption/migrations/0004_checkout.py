@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('crm', '0001_initial'),
         ('loyalty', '0004_units_given_back'),
-        ('redemption', '0002_rewards'),
+        ('redemption', '0003_look'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
