@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import formats
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from loyalty.choices import EntryKind
 from loyalty.earning.award import Miss, award_from_trace
@@ -15,11 +16,26 @@ from loyalty.explain_award import explain_award, explain_miss
 from loyalty.statement import StatementLine
 from loyalty.validity import programme_zone
 
+# What becomes of points for a reward of the store; the trace names it, and says how many pieces it is about.
+_REWARD_HEADLINES = {
+    EntryKind.BURN: gettext_lazy("Redeemed: %(reward)s × %(pieces)s"),
+    EntryKind.HOLD: gettext_lazy("Set aside until the cash is paid: %(reward)s × %(pieces)s"),
+    EntryKind.CAPTURE: gettext_lazy("Redeemed, the cash is paid: %(reward)s × %(pieces)s"),
+    EntryKind.RELEASE: gettext_lazy("Not redeemed after all: %(reward)s × %(pieces)s"),
+    EntryKind.REVERSAL: gettext_lazy("Given back: %(reward)s × %(pieces)s"),
+}
+
 
 def headline(line: StatementLine) -> str:
     """What a line of the statement is for, in one short phrase."""
     if line.order_no:
         return _order_headline(line)
+    if "units" in line.trace and line.kind in _REWARD_HEADLINES:
+        return str(_REWARD_HEADLINES[line.kind]) % {"reward": line.trace["name"], "pieces": line.trace["units"]}
+    return _other_headline(line)
+
+
+def _other_headline(line: StatementLine) -> str:
     if line.kind is EntryKind.BURN and "yuan" in line.trace:
         return _("Coupon over %(yuan)s yuan") % {"yuan": line.trace["yuan"]}
     if line.kind is EntryKind.OPENING and "past" in line.trace:

@@ -1,5 +1,6 @@
 """What buyers took for their points, and what became of it."""
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -40,6 +41,7 @@ class Address(models.Model):
                 name="redemption_address_one_preferred",
             )
         ]
+        triggers = [pgtrigger.Protect(name="address_kept", operation=pgtrigger.Delete)]
 
     def __str__(self) -> str:
         # Nothing personal: this ends up in titles and logs.
@@ -54,9 +56,9 @@ class Redemption(models.Model):
     of those ``restocked`` went back to the stock. The last move stands in the row; all of them in its moves.
     """
 
-    # Neither the member, the account of whose points is locked, nor the reward, whose row a flash sale would lock a
-    # thousand times, nor the entry, which was written a moment ago, is checked by a foreign key: their rows are never
-    # deleted while they are named here.
+    # Nothing that a checkout names is checked by a foreign key: the row of a reward would be locked a thousand times in
+    # a flash sale, and each key costs a check at the commit, also an empty one. Triggers keep rewards and addresses as
+    # long as they are named here; members, entries and people of the staff are never deleted.
     member = models.ForeignKey(
         "crm.Member",
         on_delete=models.PROTECT,
@@ -87,7 +89,7 @@ class Redemption(models.Model):
     restocked = models.PositiveIntegerField(_("back in stock"), default=0, db_default=0)
     address = models.ForeignKey(
         Address, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("postal address"),
-        db_index=False,
+        db_constraint=False, db_index=False,
     )  # fmt: skip
     placed_at = models.DateTimeField(_("placed"))
     pay_until = models.DateTimeField(_("to be paid until"), null=True, blank=True)
@@ -98,6 +100,7 @@ class Redemption(models.Model):
     moved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
+        db_constraint=False,
         null=True,
         blank=True,
         related_name="+",

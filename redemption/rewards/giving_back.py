@@ -20,7 +20,7 @@ from redemption.rewards.stocking import put_back, put_codes_back
 
 
 def cancel_own(
-    redemption_id: int, pieces: int, *, seen: int, member_id: int, actor_id: int, at: datetime
+    redemption_id: int, pieces: int, *, seen: int, member_id: int, actor_id: int | None, at: datetime
 ) -> Redemption:
     """A buyer cancels pieces of his own redemption, as long as the shop has not begun with it.
 

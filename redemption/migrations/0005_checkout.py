@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import django.db.models.deletion
+import pgtrigger.compiler
+import pgtrigger.migrations
 from django.conf import settings
 from django.db import migrations, models
 
@@ -22,7 +24,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('crm', '0001_initial'),
         ('loyalty', '0004_units_given_back'),
-        ('redemption', '0003_look'),
+        ('redemption', '0004_embed'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -68,6 +70,20 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='rewardtag',
             constraint=models.UniqueConstraint(fields=('reward', 'tag'), name='redemption_rewardtag_once'),
+        ),
+        migrations.AlterField(
+            model_name='redemption',
+            name='address',
+            field=models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='redemption.address', verbose_name='postal address'),
+        ),
+        migrations.AlterField(
+            model_name='redemption',
+            name='moved_by',
+            field=models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='moved by'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='address',
+            trigger=pgtrigger.compiler.Trigger(name='address_kept', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='215231ddc6b8784d55d026736944623eeabcdf63', operation='DELETE', pgid='pgtrigger_address_kept_b98e2', table='redemption_address', when='BEFORE')),
         ),
         migrations.RunSQL(CHECKOUT, DROP),
     ]
