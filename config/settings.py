@@ -135,6 +135,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 50},
     },
     "forget spent tokens": {"task": "crm.tasks.forget_spent_tokens", "schedule": 600.0, "options": {"expires": 500}},
+    "sweep redemptions": {
+        "task": "redemption.tasks.sweep_redemptions",
+        "schedule": 60.0,
+        "options": {"expires": 50},
+    },
     # In the programme's time zone, which is Celery's; a few minutes after midnight the clocks of all machines agree.
     "night work": {"task": "loyalty.tasks.run_nightly", "schedule": crontab(hour=0, minute=10)},
 }

@@ -30,7 +30,7 @@ def headline(line: StatementLine) -> str:
     """What a line of the statement is for, in one short phrase."""
     if line.order_no:
         return _order_headline(line)
-    if "units" in line.trace and line.kind in _REWARD_HEADLINES:
+    if line.trace.keys() >= {"name", "units"} and line.kind in _REWARD_HEADLINES:
         return str(_REWARD_HEADLINES[line.kind]) % {"reward": line.trace["name"], "pieces": line.trace["units"]}
     return _other_headline(line)
 

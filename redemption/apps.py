@@ -5,3 +5,9 @@ from django.utils.translation import gettext_lazy as _
 class RedemptionConfig(AppConfig):
     name = "redemption"
     verbose_name = _("Redemption store")
+
+    def ready(self) -> None:
+        from crm.api import on_orders_changed
+        from redemption.rewards.paid_orders import on_orders
+
+        on_orders_changed(on_orders)

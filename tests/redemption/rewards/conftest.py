@@ -10,10 +10,16 @@ from loyalty import api as loyalty
 from redemption.models import Address, Redemption, Reward
 from redemption.rewards.checkout import Redeemed, redeem
 from redemption.rewards.opening import open_wish
-from tests.factories import AddressFactory
+from tests.factories import AddressFactory, StaffFactory
 
 Page = Callable[..., str]
 Take = Callable[..., Redeemed]
+
+
+@pytest.fixture
+def keeper(db: None) -> int:
+    """The person who minds the store."""
+    return int(StaffFactory().pk)
 
 
 @pytest.fixture

@@ -18,14 +18,8 @@ from redemption.rewards.handling import confirm, receive, ship
 from redemption.rewards.moving import MovedMeanwhile, NoReason, NotPossible, TooLate
 from redemption.rewards.payment import mark_paid
 from tests.cast import GivePoints
-from tests.factories import RewardFactory, StaffFactory
+from tests.factories import RewardFactory
 from tests.redemption.rewards.conftest import Take, free, redemption_of, spendable
-
-
-@pytest.fixture
-def keeper(db: None) -> int:
-    """The person who minds the store."""
-    return StaffFactory().pk
 
 
 @pytest.fixture

@@ -23,14 +23,8 @@ from redemption.rewards.payment import (
     settle,
 )
 from tests.cast import GivePoints
-from tests.factories import RewardFactory, StaffFactory
+from tests.factories import RewardFactory
 from tests.redemption.rewards.conftest import Take, free, redemption_of, spendable
-
-
-@pytest.fixture
-def keeper(db: None) -> int:
-    """The person who minds the store."""
-    return StaffFactory().pk
 
 
 @pytest.fixture
