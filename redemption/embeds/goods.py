@@ -5,9 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from redemption.models import Reward
+from redemption.models import Reward, RewardTag
 from redemption.rewards.choices import RewardKind, Visibility
 
 SHELF = 8
@@ -47,7 +47,7 @@ def _offered(at: datetime) -> QuerySet[Reward]:
     not_over = Q(ends_at=None) | Q(ends_at__gt=at)
     rewards = Reward.objects.filter(begun, not_over, active=True)
     # What is hidden from some, or teases them without a price, is not shown to strangers.
-    conditional = ~Q(min_tier=None) | ~Q(tags=None) | ~Q(barred_tags=None)
+    conditional = ~Q(min_tier=None) | Q(Exists(RewardTag.objects.filter(reward=OuterRef("pk"))))
     return rewards.exclude(conditional & ~Q(visibility=Visibility.VISIBLE))
 
 
