@@ -25,4 +25,5 @@ class ProductImportExportMixin(SheetAdminMixin):
         return may(request, "crm.change_product")
 
     def exported_rows(self, queryset: QuerySet[Product]) -> QuerySet[Product]:
-        return queryset.order_by("channel__code", "code").select_related("channel")
+        rows = queryset.order_by("channel__code", "code").select_related("channel", "discount_visible_from")
+        return rows.prefetch_related("tier_prices__tier")

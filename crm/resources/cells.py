@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -13,8 +14,9 @@ from django.utils.translation import gettext as _
 from import_export.fields import Field
 from import_export.widgets import Widget
 
-from crm.feeds.cells import CellError, TimeReader, read_phone
+from crm.feeds.cells import MAX_AMOUNT, CellError, TimeReader, read_phone, read_price
 from crm.imports.cells import bare, guarded
+from crm.money import CENT, cents_half_up
 
 
 def as_text(value: Any) -> str:
@@ -146,6 +148,29 @@ class CountWidget(Widget):
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
         return value if kwargs.get("force_native_type") else str(value)
+
+
+class PriceWidget(Widget):
+    """A price of one piece in whole cents; an empty cell is none."""
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Decimal | None:
+        return read_price_cell(as_text(value).removeprefix("'"))
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+        if value is None:
+            return ""
+        return value if kwargs.get("force_native_type") else str(value)
+
+
+def read_price_cell(text: str) -> Decimal | None:
+    """Read a price in whole cents, from 0.01 to 10,000,000; None for an empty text. Raises ``ValueError``."""
+    try:
+        price = read_price(text)
+    except CellError:
+        price = Decimal(0)
+    if price is not None and not (CENT <= price <= MAX_AMOUNT and price == cents_half_up(price)):
+        raise ValueError(_("“%(text)s” is not a price. Write it like 1234.50.") % {"text": text.strip()[:40]})
+    return None if price is None else cents_half_up(price)
 
 
 class FixedField(Field):

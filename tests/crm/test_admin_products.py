@@ -21,6 +21,7 @@ from tests.staff import Grant
 pytestmark = pytest.mark.django_db
 
 LIST = "admin:crm_product_changelist"
+NO_PRICES = {"tier_prices-TOTAL_FORMS": "0", "tier_prices-INITIAL_FORMS": "0"}
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def said() -> dict[str, tuple[str, int, str]]:
 
 class TestOneProduct:
     def save(self, client: Client, product: Product, **facts: Any) -> Any:
-        data = {"policy": "normal", "bonus_points": "0", "category": "", **facts}
+        data = {"policy": "normal", "bonus_points": "0", "category": "", "price_policy": "follow", **NO_PRICES, **facts}
         response: Any = client.post(reverse("admin:crm_product_change", args=[product.pk]), data)
         return response
 
