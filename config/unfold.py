@@ -47,6 +47,7 @@ NAVIGATION = [
         _list(_("Orders"), "receipt_long", "crm.order"),
         _list(_("Refunds"), "undo", "crm.refund"),
         _list(_("Products"), "inventory_2", "crm.product"),
+        _item(_("Price check"), "price_check", "crm_product_price_check", "crm.check_price"),
     ),
     _group(
         _("Points"),

@@ -26,7 +26,7 @@ from crm.own_orders import OWN_CHANNEL, OwnOrder, OwnRefund, record_own_orders
 from crm.own_profile import OwnProfile, complete_profile, members_born_on, own_profile, whole_phone
 from crm.price_words import percent_in_words
 from crm.pricing import Quote, Source
-from crm.public_prices import PublicPrice
+from crm.public_prices import PublicPrice, PublicReason
 from crm.quotes import Asked, Unknown, public_price, quote
 from crm.sso.exchange import Guest, still_vouched_for, take_shop_token
 from crm.sso.judging import Purpose, TokenRefused
@@ -71,6 +71,7 @@ __all__ = [
     "Platform",
     "ProductPolicy",
     "PublicPrice",
+    "PublicReason",
     "Purpose",
     "Queued",
     "Quote",

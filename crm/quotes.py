@@ -29,6 +29,7 @@ from crm.pricing import quote as price_lines
 from crm.public_prices import PublicPrice, members_price, strangers_price
 from crm.tiers.holding import GRANT_AT
 
+LARGEST_ID = 2**63 - 1  # No row has a larger one; the database would refuse to look for it.
 _ANY = datetime.min.replace(tzinfo=UTC)
 
 
@@ -96,6 +97,7 @@ def tiers() -> dict[int, TierTerms]:
 
 def product_terms(product_ids: Collection[int], ladder: dict[int, TierTerms]) -> dict[int, ProductTerms]:
     """What these products say of their prices, in two queries; those that do not exist are left out."""
+    product_ids = [pk for pk in product_ids if pk <= LARGEST_ID]
     own: dict[int, list[OwnTerms]] = defaultdict(list)
     prices = ProductTierPrice.objects.filter(product__in=product_ids).order_by("tier__rank")
     for product_id, tier_id, percent, price in prices.values_list("product_id", "tier_id", "percent", "price"):

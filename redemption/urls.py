@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from redemption.views import campaign, checkin, coupons, embeds, me, points, profile, referral
+from redemption.views import campaign, checkin, coupons, embeds, me, points, product, profile, referral
 
 app_name = "redemption"
 
@@ -33,6 +33,7 @@ urlpatterns = [
     path("referral/", referral.promoter, name="referral"),
     path("referral/link/", referral.new_link, name="referral_link"),
     path("r/<str:token>/", referral.landing, name="landing"),
+    path("p/<int:product_id>/", product.product, name="product"),
     path("coupons/", coupons.store, name="store"),
     path("coupons/mine/", coupons.mine, name="coupons"),
     path("coupons/mine/<int:pk>/", coupons.coupon, name="coupon"),

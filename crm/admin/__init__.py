@@ -5,8 +5,8 @@ from crm.admin.imports import ImportJobAdmin
 from crm.admin.mails import MailAdmin
 from crm.admin.members import MemberAdmin
 from crm.admin.orders import OrderAdmin, RefundAdmin
-from crm.admin.shop_keys import ShopKeyAdmin
 from crm.admin.products import ProductAdmin
+from crm.admin.shop_keys import ShopKeyAdmin
 from crm.admin.stafflog import StaffActionAdmin
 from crm.admin.tags import TagAdmin
 from crm.admin.tiers import TierAdmin

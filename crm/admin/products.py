@@ -1,11 +1,14 @@
 """Products: what they earn, and what members pay for them."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -13,6 +16,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from crm.admin.bulk import ask_then_do
+from crm.admin.price_check import may_check, price_check_view
 from crm.admin.product_forms import (
     CategoryForm,
     ListPriceForm,
@@ -116,11 +120,15 @@ class ProductAdmin(ProductImportExportMixin, ModelAdmin):
         shown_from = _("discount from %(tier)s up") % {"tier": tier.name} if tier else ""
         return " · ".join(filter(None, (label, shown_from)))
 
+    def get_urls(self) -> list[URLPattern]:
+        check: Callable[..., HttpResponse] = self.admin_site.admin_view(partial(price_check_view, self))
+        return [path("price-check/", check, name="crm_product_price_check"), *super().get_urls()]
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         rows = _tier_rows(int(object_id)) if object_id.isdecimal() and self.has_view_permission(request) else []
-        context = {**(extra_context or {}), "tier_rows": rows}
+        context = {**(extra_context or {}), "tier_rows": rows, "may_check": may_check(request), "product_id": object_id}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 

@@ -24,13 +24,12 @@ from unfold.decorators import display
 
 from crm.adminkit import PERSONAL_DATA, EndlessAdmin, MemberAction, add_member_action, may, person
 from crm.api import log_action
-from crm.filekit import Cell, csv_pieces, is_packed
+from crm.filekit import MAX_ROWS, Cell, csv_pieces, is_packed
 from loyalty.admin import grant_page as pages
 from loyalty.admin.grant_forms import ConfirmForm, PointsForm, ReasonForm, RemarkForm, UploadForm
 from loyalty.admin.past_page import past_terms
 from loyalty.grants import approval, jobs, making
 from loyalty.grants.preview import Preview, cost_in_yuan, earlier_grants, same_file
-from loyalty.grants.rows import MAX_ROWS
 from loyalty.models import Grant
 
 State = Grant.State

@@ -15,11 +15,10 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 
 from crm.api import job_lock, log_action
-from crm.filekit import Table, UnreadableFile, open_table, shown_name
-from loyalty.grants.columns import Columns, find_columns
+from crm.filekit import MAX_ROWS, Columns, Table, UnreadableFile, open_table, shown_name
 from loyalty.grants.messages import BROKE_OFF, FILE_GONE
 from loyalty.grants.preview import preview, weigh
-from loyalty.grants.rows import MAX_ROWS, read_rows
+from loyalty.grants.rows import point_columns, read_rows
 from loyalty.grants.staging import forget_records, stage_members, stage_records, write_rows
 from loyalty.models import Grant, GrantRow
 from loyalty.validity import programme_zone
@@ -108,7 +107,7 @@ def _read_file(grant: Grant, reading: Reading, at: datetime) -> None:
 
 def _stage_points(grant: Grant, table: Table, at: datetime) -> Columns:
     stage_records(read_rows(table, today=at.astimezone(programme_zone()).date()))
-    return find_columns(table.header)
+    return point_columns(table.header)
 
 
 _POINTS = Reading(_stage_points)

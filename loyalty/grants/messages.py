@@ -7,9 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from crm.filekit import UnreadableFile, describe_file_problem
-
-MAX_VALUE_SHOWN = 60
+from crm.filekit import MEMBER_ROWS, file_in_words, in_words
 
 # Kept in English in the database and translated where shown.
 BROKE_OFF = gettext_noop("The program met an error and stopped. What was given stays given; press Resume to go on.")
@@ -17,6 +15,7 @@ FILE_GONE = gettext_noop("The uploaded file is gone. Upload it again.")
 
 ROWS: Mapping[str, Promise] = MappingProxyType(
     {
+        **MEMBER_ROWS,
         "points_missing": _(
             "Column “%(column)s” is empty, or holds a formula whose result was not saved. Write the number of points."
         ),
@@ -27,48 +26,13 @@ ROWS: Mapping[str, Promise] = MappingProxyType(
         "points_too_many": _(
             "%(value)s points are more than 10,000,000 in one row. Check that columns are not shifted."
         ),
-        "member_unreadable": _("“%(value)s” in column “%(column)s” is not a member's number. It has digits only."),
-        "id_damaged": _(
-            "“%(value)s” in column “%(column)s” is not complete: a spreadsheet program has rounded it, and the digits "
-            "are lost. Write it as text."
-        ),
-        "value_too_long": _("“%(value)s” in column “%(column)s” is too long. Check that the columns are not shifted."),
         "day_unreadable": _("“%(value)s” in column “%(column)s” is not a day. Write it like 2026-12-31."),
         "day_over": _("The points would be valid through %(value)s, which is over. Write a later day."),
         "day_too_late": _("The points would be valid through %(value)s, more than a hundred years. Check the year."),
         "validity_of_deduction": _(
             "Points that are taken away have no validity. Empty column “%(column)s” in this row."
         ),
-        "control_characters": _(
-            "Column “%(column)s” holds characters that cannot be seen. Type the cell anew, or paste it as text."
-        ),
         "nobody": _("The row names nobody. Fill in column “%(column)s” or another one that says who gets the points."),
-        "contact_unreadable": _(
-            "“%(value)s” in column “%(column)s” is masked or not complete, so it names nobody. Write it in full, or "
-            "name the member otherwise."
-        ),
-        "short_row": _("The row has only %(value)s cells, fewer than the header. The file may be cut off here."),
-        "extra_cells": _(
-            "The row has more cells than the header, beginning with “%(value)s”. A comma or a quotation mark inside a "
-            "text is probably not quoted."
-        ),
-        "unknown_channel": _("No channel has the code or the name “%(value)s”. Write it as in the list of channels."),
-        "channel_missing": _(
-            "“%(value)s” is a name on some platform, but there are several channels. Say in a column “channel” which "
-            "one is meant."
-        ),
-        "unknown_member": _("There is no member with the number %(value)s. Check it on the list of members."),
-        "unknown_name": _(
-            "Nobody is known as “%(value)s” in this channel. Check the spelling, or import his orders first."
-        ),
-        "unknown_contact": _("No member has “%(value)s”. Name the member by his number or his name on the platform."),
-        "ambiguous_contact": _(
-            "Several members have “%(value)s”, so it does not say which one is meant. Name the member by his number or "
-            "his name on the platform."
-        ),
-        "identities_differ": _(
-            "The columns of this row name different members. Correct it, or leave only the one that is meant."
-        ),
         "duplicate": _("The row says the same as line %(value)s: the same member, the same points."),
         "not_enough": _("The member can spend %(value)s points only, so none were taken."),
         "past_amount_missing": _(
@@ -114,40 +78,15 @@ _UNREADABLE: Mapping[str, Promise] = MappingProxyType(
             "The first row must name the columns: “total”, and who spent it: “member id”, or “channel” and “name on "
             "the platform”, or “phone”, or “email”. The file has: %(found)s."
         ),
-        "double_column": _(
-            "The columns “%(first)s” and “%(second)s” mean the same, and only one of them can count. Delete the other."
-        ),
-        "empty": _("The file is empty."),
-        "only_header": _("The file has column names but no rows."),
-        "pdf": _("This is a PDF document. Save the table as CSV or XLSX."),
-        "image": _("This is a picture. Save the table as CSV or XLSX."),
-        "html_page": _("This is a web page, even if its name says otherwise. Save the table as CSV or XLSX."),
-        "nul_bytes": _("Line %(line)s contains NUL bytes, so this is not a text file. Save the table as CSV or XLSX."),
-        "record_too_long": _(
-            "Line %(line)s is too long for a row. Either the file is not a table, or a quotation mark is opened there "
-            "and not closed."
-        ),
-        "encoding": _(
-            "The text is damaged near line %(line)s: it cannot be read as %(encodings)s. Save the table as CSV in "
-            "UTF-8."
-        ),
-        "unclosed_quote": _(
-            "The cell that begins in line %(line)s never ends: a quotation mark is opened and not closed. The file was "
-            "probably cut off."
-        ),
-        "truncated": _("The file ends in the middle of its content, so it was cut off. Upload it again."),
     }
 )
 
 
 def describe_row(code: str, column: str, value: str) -> str:
     """Say in the active language what is wrong with a row and what to do."""
-    shown = value if len(value) <= MAX_VALUE_SHOWN else f"{value[:MAX_VALUE_SHOWN]}…"
-    return str(ROWS[code]) % {"column": column, "value": shown}
+    return in_words(ROWS, code, column, value)
 
 
 def describe_file(code: str, params: Mapping[str, str]) -> str:
     """Say in the active language why a file cannot be read at all, and what to do."""
-    if code in _UNREADABLE:
-        return str(_UNREADABLE[code]) % params
-    return describe_file_problem(UnreadableFile(code, **params))
+    return file_in_words(_UNREADABLE, code, params)

@@ -1,8 +1,7 @@
 """From what a file says to the rows of a grant: whom each row means, which are the same, which were given before.
 
 Records go by COPY into a temporary table and from there in one statement into the rows, so that memory stays small and
-a hundred thousand rows take seconds. Whom a row means is found by exact names only: a member's number, his name on a
-channel, or an address or phone that exactly one member has. When a row has several of them, all must mean him.
+a hundred thousand rows take seconds. Whom a row means is the ground floor's to say (``crm.memberfiles.whom``).
 """
 
 import json
@@ -13,77 +12,36 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from loyalty.grants import columns as c
-from loyalty.grants.rows import MAX_ROWS, GrantRecord, RowProblem
+from crm.filekit import (
+    CONTACT,
+    MAX_ROWS,
+    RAW_COLUMNS,
+    RAW_PROBLEM,
+    WHO,
+    WRONG_COLUMN,
+    WRONG_VALUE,
+    RowProblem,
+    channels_of,
+    column_titles,
+    judged_rows,
+)
+from loyalty.grants.rows import GrantRecord
 
-_RAW = """
-CREATE TEMPORARY TABLE loyalty_grant_raw (
-    line_no integer, channel text, name text, member_no bigint, email text, phone text, points bigint, reason text,
-    valid_through date, detail jsonb, code text, col text, value text, who text, contact text
+_TABLE = "loyalty_grant_raw"
+_RAW = f"""
+CREATE TEMPORARY TABLE {_TABLE} (
+    {RAW_COLUMNS}, points bigint, reason text, valid_through date, detail jsonb, {RAW_PROBLEM}
 ) ON COMMIT DROP
 """
-_COPY = "COPY loyalty_grant_raw FROM STDIN"
-
-# Which channel a row means, by code or name.
-CHANNELS = """
-    SELECT r.channel AS given, (
-               SELECT min(k.id) FROM crm_channel AS k
-                WHERE lower(k.code) = lower(r.channel) OR k.name = r.channel HAVING count(*) = 1
-           ) AS id
-      FROM (SELECT DISTINCT channel FROM loyalty_grant_raw WHERE name <> '' AND channel <> '') AS r
-     UNION ALL
-    -- A shop with one channel need not name it.
-    SELECT '', min(k.id) FROM crm_channel AS k HAVING count(*) = 1
-"""
-
-# Both tables keep addresses in lower case or have an index on that, and phones as digits.
-_HOLDERS = """
-    SELECT held.contact, array_agg(DISTINCT held.member_id) AS members
-      FROM (
-          SELECT {own} AS contact, m.id AS member_id FROM crm_member AS m
-           WHERE m.{field} <> '' AND {own} IN (SELECT {field} FROM loyalty_grant_raw WHERE {field} <> '')
-           UNION ALL
-          SELECT i.{field}, i.member_id FROM crm_identity AS i
-           WHERE i.{field} <> '' AND i.{field} IN (SELECT {field} FROM loyalty_grant_raw WHERE {field} <> '')
-      ) AS held
-     GROUP BY 1
-"""
+_COPY = f"COPY {_TABLE} FROM STDIN"
+CHANNELS = channels_of(_TABLE)
 
 _ROWS = f"""
 INSERT INTO loyalty_grantrow (
     grant_id, line_no, seq, who, contact, member_id, points, reason, valid_through, detail, fact, repetition, before_id,
     short, code, "column", value, outcome
 )
-WITH channels AS ({CHANNELS}), emails AS ({_HOLDERS.format(field="email", own="lower(m.email)")}),
-phones AS ({_HOLDERS.format(field="phone", own="m.phone")}), found AS (
-    SELECT r.*, k.id AS channel_id, m.id AS by_number, i.member_id AS by_name,
-           e.members AS by_email, p.members AS by_phone,
-           coalesce(
-               m.id, i.member_id, CASE WHEN cardinality(e.members) = 1 THEN e.members[1] END,
-               CASE WHEN cardinality(p.members) = 1 THEN p.members[1] END
-           ) AS found_id
-      FROM loyalty_grant_raw AS r
-      LEFT JOIN channels AS k ON r.name <> '' AND k.given = r.channel
-      LEFT JOIN crm_member AS m ON m.id = r.member_no
-      LEFT JOIN crm_identity AS i ON i.channel_id = k.id AND i.external_id = r.name
-      LEFT JOIN emails AS e ON e.contact = r.email AND r.email <> ''
-      LEFT JOIN phones AS p ON p.contact = r.phone AND r.phone <> ''
-), judged AS (
-    SELECT f.*, CASE
-               WHEN f.code <> '' THEN f.code
-               WHEN f.name <> '' AND f.channel_id IS NULL AND f.channel <> '' THEN 'unknown_channel'
-               WHEN f.name <> '' AND f.channel_id IS NULL THEN 'channel_missing'
-               WHEN f.member_no IS NOT NULL AND f.by_number IS NULL THEN 'unknown_member'
-               WHEN f.name <> '' AND f.by_name IS NULL THEN 'unknown_name'
-               WHEN f.by_number <> f.by_name OR NOT f.found_id = ANY (f.by_email) OR NOT f.found_id = ANY (f.by_phone)
-                   THEN 'identities_differ'
-               WHEN f.found_id IS NULL AND greatest(cardinality(f.by_email), cardinality(f.by_phone)) > 1
-                   THEN 'ambiguous_contact'
-               WHEN f.found_id IS NULL THEN 'unknown_contact'
-               ELSE ''
-           END AS verdict
-      FROM found AS f
-), placed AS (
+WITH {judged_rows(_TABLE)}, placed AS (
     SELECT j.*,
            row_number() OVER alike AS occurrence,
            first_value(j.line_no) OVER alike AS first_line,
@@ -99,35 +57,16 @@ phones AS ({_HOLDERS.format(field="phone", own="m.phone")}), found AS (
       FROM placed AS s
 )
 SELECT %(grant)s, f.line_no, CASE WHEN f.verdict = '' THEN f.place END,
-       CASE
-           WHEN f.who <> '' THEN f.who
-           WHEN f.name <> '' THEN concat_ws(' · ', nullif(f.channel, ''), f.name)
-           WHEN f.member_no IS NOT NULL THEN '#' || f.member_no
-           ELSE ''
-       END,
-       CASE WHEN f.contact <> '' THEN f.contact WHEN f.email <> '' THEN f.email ELSE f.phone END,
+       {WHO},
+       {CONTACT},
        CASE WHEN f.verdict = '' THEN f.found_id END, f.points, f.reason, f.valid_through, f.detail, f.fact, 0,
        b.grant_id, FALSE,
        CASE WHEN f.verdict = '' AND f.occurrence > 1 THEN 'duplicate' ELSE f.verdict END,
-       CASE f.verdict
-           WHEN 'unknown_channel' THEN %(channel)s
-           WHEN 'channel_missing' THEN %(name)s
-           WHEN 'unknown_name' THEN %(name)s
-           WHEN 'unknown_member' THEN %(member)s
-           WHEN 'ambiguous_contact' THEN CASE WHEN f.email <> '' THEN %(email)s ELSE %(phone)s END
-           WHEN 'unknown_contact' THEN CASE WHEN f.email <> '' THEN %(email)s ELSE %(phone)s END
-           WHEN 'identities_differ' THEN ''
+       CASE f.verdict{WRONG_COLUMN}
            ELSE f.col
        END,
        CASE f.verdict
-           WHEN '' THEN CASE WHEN f.occurrence > 1 THEN f.first_line::text ELSE '' END
-           WHEN 'unknown_channel' THEN f.channel
-           WHEN 'channel_missing' THEN f.name
-           WHEN 'unknown_name' THEN f.name
-           WHEN 'unknown_member' THEN f.member_no::text
-           WHEN 'ambiguous_contact' THEN left(CASE WHEN f.email <> '' THEN f.email ELSE f.phone END, 200)
-           WHEN 'unknown_contact' THEN left(CASE WHEN f.email <> '' THEN f.email ELSE f.phone END, 200)
-           WHEN 'identities_differ' THEN ''
+           WHEN '' THEN CASE WHEN f.occurrence > 1 THEN f.first_line::text ELSE '' END{WRONG_VALUE}
            ELSE f.value
        END,
        ''
@@ -194,10 +133,9 @@ def stage_members(chosen: "QuerySet[Any]", points: int, valid_through: date | No
 def write_rows(grant_id: int, titles: Mapping[str, str], *, at: datetime) -> None:
     """Make the rows of a grant from the temporary table, and mark the deductions for which a balance does not suffice
     ``at`` that instant. ``titles`` are the names of the file's columns, by field."""
-    parameters = {field: titles.get(field, "") for field in (c.CHANNEL, c.NAME, c.MEMBER, c.EMAIL, c.PHONE)}
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE loyalty_grant_raw")
-        cursor.execute(_ROWS, {"grant": grant_id, **parameters})
+        cursor.execute(_ROWS, {"grant": grant_id, **column_titles(titles)})
         # The next statements meet a table that may have been empty a moment ago, and would be planned for that.
         cursor.execute("ANALYZE loyalty_grantrow")
         cursor.execute(_SHORT, {"grant": grant_id, "at": at})

@@ -4,11 +4,9 @@ from datetime import datetime
 
 from django.db import connection
 
-from crm.filekit import Table
+from crm.filekit import Columns, Table, find_columns, read_table
 from loyalty.choices import ValidityKind
-from loyalty.grants.columns import Columns, find_columns
 from loyalty.grants.making import Reading
-from loyalty.grants.rows import read_table
 from loyalty.grants.staging import CHANNELS, stage_records
 from loyalty.models import Grant, PastPurchases
 from loyalty.past_purchases.rows import AMOUNT, TITLES, Terms, rate, read_row

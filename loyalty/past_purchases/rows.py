@@ -2,24 +2,23 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from crm.filekit import CellError, clean, read_money
+from crm.filekit import IDENTITY_TITLES, CellError, Row, Titles, clean, read_money
 from loyalty.earning.money import ROUNDINGS, fen
-from loyalty.grants import columns as c
-from loyalty.grants.rows import MOST, GrantRecord, Row
+from loyalty.grants.rows import MOST, GrantRecord
 from loyalty.validity import Policy, programme_zone, valid_until
 
 AMOUNT, BOUGHT_ON = "amount", "bought_on"
 
-TITLES: Mapping[str, Sequence[str]] = MappingProxyType(
-    {field: c.TITLES[field] for field in (c.CHANNEL, *c.IDENTITIES)}
-    | {
+TITLES: Titles = MappingProxyType(
+    {
+        **IDENTITY_TITLES,
         AMOUNT: (
             "total", "消费总额", "amount", "totalspent", "spent", "totalinyuan", "amountinyuan", "累计消费",
             "累计消费金额", "累计金额", "消费金额", "总金额", "金额", "交易总额", "成交总额", "交易额",

@@ -29,6 +29,12 @@ def yuan(value: int | Decimal) -> str:
 
 
 @register.filter
+def money(value: Decimal, currency: str) -> str:
+    """Write an amount of some currency: ``¥12.80``, ``12.80 USD``."""
+    return yuan(value) if currency == "CNY" else f"{value:,.2f} {currency}"
+
+
+@register.filter
 def less(whole: int, part: int) -> int:
     """Return what is there of a whole that ``part`` is missing from; never below nothing."""
     return max(whole - part, 0)

@@ -6,9 +6,8 @@ from datetime import date
 
 import pytest
 
-from crm.filekit import CellError, UnreadableFile
-from loyalty.grants.columns import find_columns
-from loyalty.grants.rows import GrantRecord, RowProblem, read_day, read_member_id, read_points, read_rows
+from crm.filekit import CellError, RowProblem, UnreadableFile, read_member_id
+from loyalty.grants.rows import GrantRecord, point_columns, read_day, read_points, read_rows
 
 TODAY = date(2026, 3, 10)
 
@@ -51,21 +50,21 @@ class TestHeaders:
         ],
     )
     def test_columns_are_found_in_both_languages_however_they_are_written(self, header: str, fields: set[str]) -> None:
-        assert set(find_columns(header.split(",")).places) == fields
+        assert set(point_columns(header.split(",")).places) == fields
 
     def test_columns_that_mean_nothing_here_are_named(self) -> None:
-        assert find_columns(["会员编号", "城市", "积分", ""]).ignored == ("城市",)
+        assert point_columns(["会员编号", "城市", "积分", ""]).ignored == ("城市",)
 
     @pytest.mark.parametrize("header", ["points", "name,sum", "member id,phone", "会员编号,金额"])
     def test_without_points_or_a_name_for_who_gets_them_there_is_nothing_to_read(self, header: str) -> None:
         with pytest.raises(UnreadableFile) as refused:
-            find_columns(header.split(","))
+            point_columns(header.split(","))
         assert refused.value.code == "grant_columns"
 
     @pytest.mark.parametrize("header", ["member id,points,points", "member id,points,积分", "phone,手机,points"])
     def test_of_two_columns_that_mean_the_same_none_is_chosen(self, header: str) -> None:
         with pytest.raises(UnreadableFile) as refused:
-            find_columns(header.split(","))
+            point_columns(header.split(","))
         assert refused.value.code == "double_column"
 
     def test_a_table_of_nothing_but_a_header_is_refused(self) -> None:
@@ -186,7 +185,7 @@ class TestRest:
         assert refusal("channel,name on the platform,points", "tea,2.2006E+12,5")[0] == "id_damaged"
 
     def test_more_rows_than_a_grant_may_have_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("loyalty.grants.rows.MAX_ROWS", 2)
+        monkeypatch.setattr("crm.memberfiles.rows.MAX_ROWS", 2)
         with pytest.raises(UnreadableFile) as refused:
             read("member id,points", "1,5", "2,5", "3,5")
         assert refused.value.code == "too_many_rows"
