@@ -124,6 +124,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     # No mail depends on a message: whatever is due is in the database, and looked for here.
     "send mails": {"task": "crm.tasks.send_mails", "schedule": 60.0, "options": {"expires": 50}},
+    "resume stalled previews": {
+        "task": "crm.tasks.resume_stalled_previews",
+        "schedule": 60.0,
+        "options": {"expires": 50},
+    },
     "resume stalled backtests": {
         "task": "loyalty.tasks.resume_stalled_backtests",
         "schedule": 60.0,

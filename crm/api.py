@@ -36,7 +36,8 @@ from crm.tiers.defaults import Rung, add_missing_tiers, make_usual_tiers
 from crm.tiers.granting import GrantRefused, grant_tier
 from crm.tiers.holding import tier_at
 from crm.tiers.metrics import Metric, MetricSource, register_metrics
-from crm.tiers.nightly import review_chunk
+from crm.tiers.nightly import review_everybody
+from crm.tiers.review import ReviewReport
 
 __all__ = [
     "OWN_CHANNEL",
@@ -77,6 +78,7 @@ __all__ = [
     "Quote",
     "RefundStatus",
     "ReturnsChange",
+    "ReviewReport",
     "Rung",
     "Source",
     "SsoFault",
@@ -121,6 +123,7 @@ __all__ = [
     "register_mail_kind",
     "register_metrics",
     "review_chunk",
+    "review_everybody",
     "set_mail_preferences",
     "still_vouched_for",
     "take_shop_token",

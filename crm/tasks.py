@@ -6,6 +6,7 @@ from django.utils import timezone
 from crm.imports import jobs
 from crm.mails import sending
 from crm.sso.exchange import forget_spent
+from crm.tiers import preview_jobs
 
 
 @shared_task
@@ -24,6 +25,18 @@ def run_import(job_id: int) -> None:
 def resume_stalled_imports() -> None:
     """Send again every job whose worker died or whose message was lost. The scheduler calls this every minute."""
     jobs.take_up_stalled(at=timezone.now())
+
+
+@shared_task
+def run_scheme_preview(job_id: int) -> None:
+    """See what a tier scheme would do to all members, as somebody of the staff has asked for."""
+    preview_jobs.run(job_id, clock=timezone.now)
+
+
+@shared_task
+def resume_stalled_previews() -> None:
+    """Send again every preview whose worker died or whose message was lost. The scheduler calls this every minute."""
+    preview_jobs.take_up_stalled(at=timezone.now())
 
 
 @shared_task

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 
+from crm.api import ReviewReport, review_everybody
 from loyalty.choices import ExistingPoints
 from loyalty.close import close_due_days
 from loyalty.gifts import give_birthday_gifts
@@ -73,8 +74,8 @@ def run_nightly(
 
     Points become available, holds lapse, the floors above do what is due there (``loyalty.night_steps``), a changed
     policy reaches the points that members had before, lots expire, birthdays bring their gifts, referred orders their
-    shares, days are closed. ``progress`` hears of every chunk after
-    it was committed. Raises NightBusy when another worker is at it.
+    shares, members move between tiers, days are closed. ``progress`` hears of every chunk after it was committed.
+    Raises NightBusy when another worker is at it.
     """
     zone = str(programme_zone())
 
@@ -107,6 +108,7 @@ def run_nightly(
             _run("expire", expire, progress),
             _run("birthdays", birthdays, progress),
             _run("referrals", referrals, progress),
+            _review_tiers(due, at, progress),
         ]
         started = time.monotonic()
         days = close_due_days(due)
@@ -150,6 +152,21 @@ def _run(name: str, chunk: Callable[[int], _Chunk], progress: Progress) -> Step:
         step = Step(name, accounts, lots, points, time.monotonic() - started, done=after is None)
         progress(step)
     return step
+
+
+def _review_tiers(due: datetime, at: datetime, progress: Progress) -> Step:
+    """Have all members reviewed, now that what they earned is theirs. The step counts members as accounts and moves as
+    lots; each chunk is several transactions, which the ground floor begins itself."""
+    started = time.monotonic()
+
+    def step(report: ReviewReport, *, done: bool) -> Step:
+        moved = sum(report.moves.values())
+        return Step("tiers", report.members, moved, 0, time.monotonic() - started, done=done)
+
+    reviewed = review_everybody(due, at=at, progress=lambda report: progress(step(report, done=False)))
+    last = step(reviewed, done=True)
+    progress(last)
+    return last
 
 
 def _call(function: str, *values: Any) -> _Chunk:

@@ -11,7 +11,7 @@ from crm.models.shop_key import ShopKey, SpentToken
 from crm.models.stafflog import StaffAction
 from crm.models.tags import MemberTag, Tag
 from crm.models.tier import Tier, TierGrant
-from crm.models.tierscheme import TierOffer, TierReview, TierRung, TierScheme, TierStanding
+from crm.models.tierscheme import SchemePreview, TierOffer, TierReview, TierRung, TierScheme, TierStanding
 from crm.models.user import User
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Product",
     "ProductTierPrice",
     "Refund",
+    "SchemePreview",
     "ShopKey",
     "SpentToken",
     "StaffAction",

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from crm.choices import (
     Climb,
@@ -308,3 +309,50 @@ class TierReview(models.Model):
 
     def __str__(self) -> str:
         return str(self.due_at)
+
+
+class SchemePreview(models.Model):
+    """A preview of a scheme on all members, made by a worker. ``result`` is what ``crm.tiers.preview.Preview.as_json``
+    gave; it tells of the scheme as it was when the worker began."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", pgettext_lazy("preview of a tier scheme", "Waiting for a worker")
+        RUNNING = "running", pgettext_lazy("preview of a tier scheme", "Running")
+        DONE = "done", pgettext_lazy("preview of a tier scheme", "Done")
+        FAILED = "failed", pgettext_lazy("preview of a tier scheme", "Failed")
+
+    scheme = models.ForeignKey(
+        TierScheme, on_delete=models.CASCADE, related_name="previews", verbose_name=_("tier scheme")
+    )
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
+    done = models.BigIntegerField(_("members done"), default=0)
+    members = models.BigIntegerField(_("members in all"), default=0)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("started by"),
+    )
+    created_at = models.DateTimeField(_("started"))
+    # Renewed with every chunk of members, so that a job whose worker died can be told from one that is merely slow.
+    beat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    error = models.TextField(_("error"), blank=True)
+    result = models.JSONField(_("result"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("preview of a tier scheme")
+        verbose_name_plural = _("previews of tier schemes")
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state="done", result__isnull=False)
+                | (~models.Q(state="done") & models.Q(result=None)),
+                name="crm_schemepreview_result_when_done",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"

@@ -21,14 +21,17 @@ _NEXT_CHUNK = """
 SELECT count(*), max(id) FROM (SELECT id FROM crm_member WHERE id > %s ORDER BY id LIMIT %s) AS m
 """
 
-Progress = Callable[[ReviewReport, int], None]
+Progress = Callable[[ReviewReport], None]
 
 
-def review_chunk(due: datetime, after: int, *, members: int = MEMBERS_PER_CHUNK) -> tuple[ReviewReport, int | None]:
-    """Review the next members in ascending order, those with ids above ``after``, as of ``due``.
+def review_chunk(
+    due: datetime, after: int, *, at: datetime, members: int = MEMBERS_PER_CHUNK
+) -> tuple[ReviewReport, int | None]:
+    """Review the next members in ascending order, those with ids above ``after``, as of ``due``; it is ``at`` now.
 
     Returns what was done and the last member looked at, None when there was nobody left. What is done is not due any
-    more: the night may stop anywhere, be repeated, and come days late. Two at once only wait for each other.
+    more: the night may stop anywhere, be repeated, and come days late. Two at once only wait for each other. Each step
+    is a transaction of its own, so that it locks its members in one ascending row: call it outside of any other.
     """
     known = segments(due)
     if not known:
@@ -39,7 +42,7 @@ def review_chunk(due: datetime, after: int, *, members: int = MEMBERS_PER_CHUNK)
     if not number:
         _finish_days(known, due)
         return ReviewReport(), None
-    part = Part(known, Members(after=after, last=last), due)
+    part = Part(known, Members(after=after, last=last), due, at)
     for day in _due_days(known, due):
         if day.after < last:
             part.review_day(day.due_at, Members(after=max(after, day.after), last=last), partial(_note, day, last))
@@ -48,16 +51,15 @@ def review_chunk(due: datetime, after: int, *, members: int = MEMBERS_PER_CHUNK)
 
 
 def review_everybody(
-    due: datetime, *, members: int = MEMBERS_PER_CHUNK, progress: Progress = lambda report, last: None
+    due: datetime, *, at: datetime, members: int = MEMBERS_PER_CHUNK, progress: Progress = lambda total: None
 ) -> ReviewReport:
-    """Review all members as of ``due``, chunk by chunk; ``progress`` hears of each with the last member looked at."""
+    """Review all members as of ``due``, chunk by chunk; ``progress`` hears after each what has been done so far."""
     total = ReviewReport()
     after: int | None = 0
     while after is not None:
-        report, after = review_chunk(due, after, members=members)
+        report, after = review_chunk(due, after, at=at, members=members)
         total.add(report)
-        if after is not None:
-            progress(report, after)
+        progress(total)
     return total
 
 

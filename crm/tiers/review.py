@@ -61,7 +61,7 @@ def review_members(member_ids: Collection[int], *, at: datetime, locked: bool = 
     known = segments(at)
     if not known or not member_ids:
         return ReviewReport()
-    part = Part(known, Members(ids=sorted(set(member_ids))), at, locked)
+    part = Part(known, Members(ids=sorted(set(member_ids))), at, at, locked)
     part.review()
     return ReviewReport(len(set(member_ids)), part.moves)
 
@@ -81,12 +81,14 @@ def review_changed_orders(changes: OrderChanges, at: datetime) -> dict[str, int]
 class Part:
     """One set of members in the course of a review, by the schemes ``known`` (``crm.tiers.schemebook.segments``).
 
-    ``locked`` says that somebody holds their locks already. ``moves`` counts what has been done.
+    They are looked at as of ``at``; what comes of it is written as granted at ``recorded_at``. ``locked`` says that
+    somebody holds their locks already. ``moves`` counts what has been done.
     """
 
     known: Sequence[Segment]
     members: Members
     at: datetime
+    recorded_at: datetime
     locked: bool = False
     moves: Counter[str] = field(default_factory=Counter)
 
@@ -147,7 +149,7 @@ class Part:
                     if not self.locked:
                         lock_members(cursor, ids)
                         look_for_undone_grants(cursor, scheme, Members(ids=ids), self.at)
-                    self.moves += apply_moves(cursor, scheme, at=self.at)
+                    self.moves += apply_moves(cursor, scheme, at=self.recorded_at)
 
     def _do_now(self) -> None:
         """Look at the members as they are now, and write where they stand."""
@@ -169,7 +171,7 @@ class Part:
             lock_members(cursor, ids)
             # A new statement sees what others have committed while we waited.
             look(cursor, scheme, Members(ids=ids), look_at)
-        return apply_moves(cursor, scheme, at=self.at)
+        return apply_moves(cursor, scheme, at=self.recorded_at)
 
     def _lock(self, cursor: CursorWrapper, member_ids: Sequence[int]) -> None:
         if not self.locked:

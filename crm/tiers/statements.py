@@ -108,8 +108,9 @@ def end_of_grant(scheme: Scheme, values: Values) -> str:
     if scheme.validity_months is None or scheme.effective_from is None:
         return "g.ends_at"
     zone = ZoneInfo(settings.PROGRAMME_TIME_ZONE)
+    begun = values.add(scheme.effective_from, "timestamptz")
     end = values.add(term_end(scheme.effective_from, scheme.validity_months, zone), "timestamptz")
-    may_end = "g.source <> 'manual' AND NOT g.locked AND t.rank > 0"
+    may_end = f"g.begins_at < {begun} AND g.source <> 'manual' AND NOT g.locked AND t.rank > 0"
     return f"coalesce(g.ends_at, CASE WHEN {may_end} THEN {end} END)"
 
 

@@ -71,7 +71,7 @@ class Seller:
 
     def night(self, day: str) -> Counter[str]:
         """The night at the beginning of a day; how many moved in which way."""
-        return review_everybody(night_of(day)).moves
+        return review_everybody(night_of(day), at=night_of(day)).moves
 
 
 def held(member: Member, day: str) -> str:

@@ -1,0 +1,102 @@
+"""Previews of tier schemes as jobs: started by a person, made by a worker with progress, taken up again when it dies.
+
+Nothing is kept of a preview that breaks off: it takes half a minute for a million members, so whoever takes it up
+begins anew.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q
+from django.utils.translation import gettext_noop
+
+from crm.imports.locks import job_lock, locked_jobs
+from crm.models import SchemePreview
+from crm.stafflog import log_action
+from crm.tiers.preview import preview
+from crm.tiers.schemebook import InvalidScheme, draft_problems, find_scheme
+
+logger = logging.getLogger(__name__)
+
+State = SchemePreview.State
+
+# A job without a sign of life for so long is taken up again: its worker died, or its message was lost.
+STALLED_AFTER = timedelta(seconds=60)
+
+# Kept in English in the database and translated where shown.
+BROKE_OFF = gettext_noop("The program met an error and stopped. Nothing was changed; start the preview again.")
+
+_MOVING = (State.QUEUED, State.RUNNING)
+_LOCKS = 0x1B0D  # Previews among the locks of jobs.
+
+
+def start(scheme_id: int, *, actor_id: int, at: datetime) -> SchemePreview:
+    """Have a worker see what a scheme, a draft mostly, would do to all members. The staff log keeps who asked.
+
+    Raises TierScheme.DoesNotExist, and InvalidScheme for one that could not be published.
+    """
+    with transaction.atomic():
+        if found := draft_problems(scheme_id):
+            raise InvalidScheme(found)
+        job = SchemePreview.objects.create(scheme_id=scheme_id, created_by_id=actor_id, created_at=at)
+        log_action("tier_scheme.preview", actor_id=actor_id, at=at, job=job.pk, scheme=scheme_id)
+        transaction.on_commit(partial(_dispatch, job.pk))
+    return job
+
+
+def run(job_id: int, *, clock: Callable[[], datetime]) -> bool:
+    """Make a preview that waits or broke off, from its beginning; false when there was nothing to do or another worker
+    is at it.
+
+    ``clock`` gives the time at the start and at every chunk. A database that goes away leaves the job as it is, to be
+    taken up again; any other error marks it as failed.
+    """
+    with job_lock(job_id, _LOCKS) as held:
+        at = clock()
+        mine = held and SchemePreview.objects.filter(pk=job_id, state__in=_MOVING).update(
+            state=State.RUNNING, beat_at=at, done=0
+        )
+        if not mine:
+            return False
+        running = SchemePreview.objects.filter(pk=job_id, state=State.RUNNING)
+
+        def progress(done: int, members: int) -> None:
+            running.update(done=done, members=members, beat_at=clock())
+
+        try:
+            scheme = find_scheme(running.values_list("scheme", flat=True).get())
+            found = preview(scheme, at=at, progress=progress)
+            running.update(state=State.DONE, result=found.as_json(), finished_at=clock())
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            logger.exception("preview %s broke off", job_id)
+            running.update(state=State.FAILED, error=BROKE_OFF, finished_at=clock())
+        return True
+
+
+def take_up_stalled(*, at: datetime) -> list[int]:
+    """Dispatch every job that waits or runs without a sign of life and that no live session works on."""
+    silent = Q(beat_at__lt=at - STALLED_AFTER) | Q(beat_at=None, created_at__lt=at - STALLED_AFTER)
+    waiting = SchemePreview.objects.filter(silent, state__in=_MOVING).order_by("pk").values_list("pk", flat=True)
+    locked = locked_jobs(_LOCKS)
+    stalled = [job_id for job_id in waiting if job_id not in locked]
+    # Renewing the sign of life keeps the next minute's round from sending the same job again.
+    SchemePreview.objects.filter(pk__in=stalled).update(beat_at=at)
+    for job_id in stalled:
+        _dispatch(job_id)
+    return stalled
+
+
+def _dispatch(job_id: int) -> None:
+    # Imported late: tasks stand above this module. A broker that is away is no reason to fail, as the job is queued in
+    # the database and ``take_up_stalled`` finds it there.
+    from crm.tasks import run_scheme_preview
+
+    try:
+        run_scheme_preview.delay(job_id)
+    except run_scheme_preview.OperationalError:
+        logger.warning("preview %s waits in the database: the broker did not answer", job_id)
