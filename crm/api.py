@@ -122,7 +122,6 @@ __all__ = [
     "record_own_orders",
     "register_mail_kind",
     "register_metrics",
-    "review_chunk",
     "review_everybody",
     "set_mail_preferences",
     "still_vouched_for",
