@@ -264,12 +264,12 @@ def _discounts(flows: Sequence[Flow], rungs: Sequence[RungPreview], since: datet
         since,
         until,
         sum((flow.turnover for flow in flows), Decimal(0)),
-        _to_the_nearest_cent(sum((flow.turnover * off.get(flow.from_rank, 0) for flow in flows), Decimal(0))),
-        _to_the_nearest_cent(sum((flow.turnover * off.get(flow.to_rank, 0) for flow in flows), Decimal(0))),
+        _cents_rounded_half_up(sum((flow.turnover * off.get(flow.from_rank, 0) for flow in flows), Decimal(0))),
+        _cents_rounded_half_up(sum((flow.turnover * off.get(flow.to_rank, 0) for flow in flows), Decimal(0))),
     )
 
 
-def _to_the_nearest_cent(amount: Decimal) -> Decimal:
+def _cents_rounded_half_up(amount: Decimal) -> Decimal:
     return amount.quantize(_CENT, ROUND_HALF_UP)
 
 
