@@ -50,9 +50,4 @@ def agreement(member_id: int, plan_id: int, yuan: int, at: datetime) -> Agreemen
 def take_coupon(member_id: int, plan_id: int, yuan: int, token: str, at: datetime) -> tuple[Coupon, bool]:
     """Return the coupon of a wish, and whether an earlier request had brought it. Raises ``Refused``."""
     coupon = redeem_coupon(member_id, plan_id, yuan, token=token, at=at)
-    return coupon, was_taken_before(coupon, at)
-
-
-def was_taken_before(coupon: Coupon, at: datetime) -> bool:
-    """Say whether a coupon that a request at this instant was answered with had been issued by an earlier one."""
-    return coupon.issued_at < at
+    return coupon, coupon.issued_at < at

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from crm.api import Buyer
@@ -86,6 +87,9 @@ def _redeem(request: HttpRequest, buyer: Buyer, plan_id: int, yuan: int) -> Http
             return redirect("redemption:store")
         # A fresh page of the same coupon shows what is missing or what has changed, and carries a fresh token.
         return redirect("redemption:confirm", plan_id, yuan)
+    if issued.issued_at < at:
+        # An earlier request had brought it, whose answer may have been lost on the way.
+        messages.info(request, _("You had taken this coupon already; it counted once."))
     return redirect("redemption:coupon", issued.pk)
 
 

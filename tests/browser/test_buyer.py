@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from crm.models import Member
@@ -165,3 +165,30 @@ def test_a_press_copies_the_code(
 
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == Coupon.objects.get().spoken_code
+
+
+def test_a_lost_answer_and_a_second_press_are_one_coupon_and_the_page_says_so(
+    *, page: Page, live_server: LiveServer, xiaolu: Member, plan: CouponPlan, at: datetime, give_points: GivePoints
+) -> None:
+    give_points(xiaolu, 1230)
+    sign_in(page, live_server, "xiaolu@example.com")
+    page.goto(f"{live_server.url}/coupons/{plan.pk}/20/")
+    lost: list[int] = []
+
+    def lose_the_answer(route: Route) -> None:
+        if route.request.method == "POST" and not lost:
+            lost.append(route.fetch(max_redirects=0).status)
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    page.route(f"**/coupons/{plan.pk}/20/", lose_the_answer)
+    page.locator("form:has(input[name=token]) button").click()
+    page.wait_for_url("chrome-error://**")
+    assert lost == [302]
+    page.reload()  # The browser sends the form once more.
+
+    page.wait_for_url("**/coupons/mine/*/")
+    expect(page.locator(".messages .note")).to_contain_text("只扣了一次积分")
+    expect(page.locator(".coupon-code")).to_have_text(Coupon.objects.get().spoken_code)
+    assert loyalty.summary(xiaolu.pk, at).balance == 1030
