@@ -27,6 +27,7 @@ SMALL = {
     "import_orders": (10_000,),
     "evaluate": (1,),
     "backtest": (20_000,),
+    "badge": (1,),
 }
 FULL = {
     "burn": (100_000,),
@@ -40,6 +41,7 @@ FULL = {
     "import_orders": (20_000,),
     "evaluate": (1,),
     "backtest": (100_000,),
+    "badge": (1,),
 }
 
 

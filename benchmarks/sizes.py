@@ -38,5 +38,6 @@ PLANS = {
     "statement": Plan("a page of 20 entries of one long account", "pgbench select-only, one client", 100_000, 1),
     "import_orders": Plan("Taobao order list → orders, members, points", "COPY of the same file", 6, 20_000),
     "evaluate": Plan("what orders earn under twelve rules", "rounding each amount down", 1_000_000, 1),
+    "badge": Plan("a badge on an item page, gunicorn with 2 workers", "a view that does nothing, same server", 1, 1),
     "backtest": Plan("twelve rules and a draft tried on past orders", "reading the orders once", 5, 20_000),
 }

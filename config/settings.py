@@ -64,6 +64,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "config.quick_embeds.QuickEmbedsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.admin_policy.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -13,12 +13,8 @@ from urllib.parse import urlsplit
 
 from allauth.core import ratelimit
 from django.contrib.staticfiles import finders
-from django.core.cache import caches
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone, translation
-from django.utils.cache import patch_vary_headers
-from django.utils.http import parse_etags
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import csrf_exempt
@@ -27,14 +23,12 @@ from django.views.decorators.http import require_POST, require_safe
 from crm.api import Purpose, TokenRefused, take_shop_token
 from redemption.checkout import PlanNotOffered
 from redemption.embeds.acting import agreement, sign_in, take_coupon
-from redemption.embeds.frames import content, frame, inside, policy, spoken
+from redemption.embeds.frames import content, inside, spoken
+from redemption.embeds.public import conditional, public_frame
 from redemption.embeds.sessions import LIFE, SCHEME, SessionEnded, open_session, read_session
 from redemption.models import Embed
 from redemption.refusals import Refused
 
-# A visitor sees what is at most so many seconds old: our memory keeps a page for five, his browser for thirty.
-NEAR_SECONDS = 5
-BROWSER_SECONDS = 30
 LOADER_SECONDS = 3600
 
 
@@ -42,37 +36,14 @@ LOADER_SECONDS = 3600
 def loader(request: HttpRequest) -> HttpResponse:
     """The script of the seller's page. Its address never changes, so browsers ask again every hour."""
     script, etag = _loader()
-    return _conditional(request, script, etag, "text/javascript; charset=utf-8", LOADER_SECONDS)
+    return conditional(request, script, etag, "text/javascript; charset=utf-8", LOADER_SECONDS)
 
 
 @require_safe
 @xframe_options_exempt
 def show(request: HttpRequest, key: str) -> HttpResponse:
-    """The frame as everybody sees it. The same for all visitors of a language, and cheap to ask for again."""
-    wanted = translation.get_language() or ""
-    near = f"embed:{key}:{wanted}"
-    kept = caches["near"].get(near)
-    if kept is None:
-        kept = _frame_for_everybody(request, key, wanted)
-        caches["near"].set(near, kept, NEAR_SECONDS)
-    body, etag, csp, status = kept
-    if status != 200:
-        return _framed(HttpResponse(status=status), csp)
-    response = _conditional(request, body, etag, "text/html; charset=utf-8", BROWSER_SECONDS)
-    patch_vary_headers(response, ["Accept-Language"])
-    return _framed(response, csp)
-
-
-def _frame_for_everybody(request: HttpRequest, key: str, wanted: str) -> tuple[bytes, str, str, int]:
-    at = timezone.now()
-    embed = Embed.objects.select_related("channel").filter(public_key=key).first()
-    if embed is None or embed.revoked(at):
-        # Wherever it was pasted, an empty place stays.
-        return b"", "", "default-src 'none'; frame-ancestors *", 404 if embed is None else 410
-    with translation.override(spoken(embed, wanted)):
-        page, style_hash = frame(embed, content(embed, None, at), base=reverse("redemption:embed", args=[key]))
-    body = page.encode()
-    return body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', policy(style_hash, embed.origins.split()), 200
+    """The frame as everybody sees it. Before it comes to here, ``config.quick_embeds`` has answered most requests."""
+    return public_frame(request, key, timezone.now())
 
 
 # --- inside the frame ---------------------------------------------------------------------------------------------
@@ -178,21 +149,6 @@ def _from_our_own_frame(request: HttpRequest) -> bool:
 
 def _fault(code: str, status: int) -> HttpResponse:
     return JsonResponse({"fault": code}, status=status)
-
-
-def _conditional(request: HttpRequest, body: bytes, etag: str, kind: str, seconds: int) -> HttpResponse:
-    known = parse_etags(request.headers.get("If-None-Match", ""))
-    fresh = etag in known or f"W/{etag}" in known
-    response: HttpResponse = HttpResponseNotModified() if fresh else HttpResponse(body, content_type=kind)
-    response["ETag"] = etag
-    response["Cache-Control"] = f"public, max-age={seconds}, stale-while-revalidate={seconds}"
-    response["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return response
-
-
-def _framed(response: HttpResponse, csp: str) -> HttpResponse:
-    response["Content-Security-Policy"] = csp
-    return response
 
 
 @lru_cache(maxsize=1)
