@@ -14,6 +14,7 @@ from django.core import checks
 from django.utils.translation import gettext as _
 
 from config.embedded import locations
+from redemption.posters.fonts import chinese_font
 
 WHOLE_PERCENT = 100
 LONGEST_MAIL_TIMEOUT = 120  # Seconds: several answers fit into the ten minutes after which a worker counts as dead.
@@ -40,6 +41,14 @@ def check_deployment(app_configs: Sequence[Any] | None, **options: Any) -> list[
                     "Set EARNING_WARNING_PERCENT to a share of the price in percent, over 0 and up to 100, such as 10."
                 ),
                 id="config.W007",
+            )
+        )
+    if chinese_font(settings.POSTER_FONTS) is None:
+        found.append(
+            checks.Warning(
+                _("This machine has no Chinese font: the words of PNG posters would be missing."),
+                hint=_("Install one (on Debian: apt install fonts-noto-cjk), or name a font file in POSTER_FONTS."),
+                id="config.W014",
             )
         )
     found += check_grant_limits()

@@ -295,6 +295,9 @@ EARNING_WARNING_PERCENT = env.decimal("EARNING_WARNING_PERCENT", Decimal(10))
 GRANT_TOTAL_LIMIT = env.int("GRANT_TOTAL_LIMIT", 100_000)  # In one grant, given and taken added up.
 GRANT_MEMBER_LIMIT = env.int("GRANT_MEMBER_LIMIT", 10_000)  # To or from one member at once.
 
+# Font files for the PNG posters, beside those of the machine; one of them has to have Chinese.
+POSTER_FONTS = env.list("POSTER_FONTS", [])
+
 SITE_LABEL = _("Pointkeeper")
 
 LOGGING = {

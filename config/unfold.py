@@ -89,6 +89,7 @@ NAVIGATION = [
         _list(_("Coupons"), "confirmation_number", "redemption.coupon"),
         _list(_("Coupon plans"), "sell", "redemption.couponplan"),
         _list(_("Embeds"), "widgets", "redemption.embed"),
+        _item(_("Promotion kit"), "campaign", "redemption_posters", "redemption.view_embed"),
     ),
     _group(
         _("Settings"),

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from crm.api import members_born_on
 from loyalty.acts import Act, keys_in_journal, reward_act, reward_acts, rules_about
 from loyalty.earning.facts import ActFacts
-from loyalty.earning.kinds.acts import Campaign, Profile
+from loyalty.earning.kinds.acts import Campaign, Profile, SignIn
 from loyalty.earning.kinds.people import Birthday
 from loyalty.models import Entry
 from loyalty.posting import Outcome
@@ -65,7 +65,7 @@ def fixed_gift(kind: str, at: datetime) -> int:
     """How many points the rules in force have at most for a gift of this kind, whoever gets it: what a page may hold
     out to a member who does not meet its condition yet."""
     rules = rules_about(set_at(published_sets(), at), kind)
-    return sum(rule.kind.points for rule in rules if isinstance(rule.kind, Birthday | Profile))
+    return sum(rule.kind.points for rule in rules if isinstance(rule.kind, Birthday | Profile | SignIn))
 
 
 def redeem_code(member_id: int, typed: str, at: datetime) -> Outcome:

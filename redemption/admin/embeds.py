@@ -1,5 +1,6 @@
 """Embeds in the admin: choose a template, set it up beside its live preview, copy the snippet, revoke."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -26,6 +27,7 @@ from unfold.widgets import (
 )
 
 from crm.adminkit import may, person
+from redemption.admin.posters import posters_view
 from redemption.embeds.choices import EmbedTemplate
 from redemption.embeds.frames import content, frame, policy, spoken
 from redemption.embeds.gallery import GALLERY, template_of
@@ -106,7 +108,8 @@ class EmbedAdmin(ModelAdmin):
             path("preview/", self.admin_site.admin_view(self.preview_view), name="redemption_embed_preview"),
             path("look-as/", self.admin_site.admin_view(self.look_as_view), name="redemption_embed_look_as"),
         ]
-        return [*own, *super().get_urls()]
+        posters = self.admin_site.admin_view(partial(posters_view, self))
+        return [*own, path("posters/", posters, name="redemption_posters"), *super().get_urls()]
 
     # --- choosing and setting up ----------------------------------------------------------------------------------
 

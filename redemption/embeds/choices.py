@@ -38,4 +38,5 @@ class EmbedLanguage(models.TextChoices):
 
     AUTO = "auto", pgettext_lazy("language of an embed", "As the visitor's browser")
     CHINESE = "zh-hans", pgettext_lazy("language of an embed", "Chinese")
+    TRADITIONAL = "zh-hant", pgettext_lazy("language of an embed", "Traditional Chinese")
     ENGLISH = "en", pgettext_lazy("language of an embed", "English")

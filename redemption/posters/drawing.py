@@ -1,0 +1,120 @@
+"""A poster drawn: words, figure, QR code, as SVG; and the same drawing as PNG."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import resvg_py
+import segno
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from redemption.embeds.colours import palette
+from redemption.embeds.goods import PublicReward
+from redemption.offers import Offer
+from redemption.posters.layout import Line, PosterSize, set_lines, width_in_em
+from redemption.templatetags.shop import number, yuan
+
+WIDTH = 1080
+HEIGHTS = {PosterSize.PORTRAIT: 1440, PosterSize.SQUARE: 1080}
+_WORDS = 920  # Pixels for a line of words.
+_QR = 300
+
+
+class PosterKind(StrEnum):
+    """What a poster is for."""
+
+    REWARD = "reward"
+    COUPON = "coupon"
+    SIGN_IN = "signin"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a poster says: a line above, the big figure with its unit, what it is about, and the small print."""
+
+    head: str
+    figure: str
+    unit: str
+    about: str
+    small: str
+
+
+def reward_words(reward: PublicReward) -> Words:
+    """Return the words for points for goods."""
+    cash = f" + {yuan(reward.cash)}" if reward.cash else ""
+    price = _("Old price %(price)s") % {"price": yuan(reward.list_price)} if reward.list_price else ""
+    limit = (
+        ngettext("%(limit)s each", "%(limit)s each", reward.limit) % {"limit": number(reward.limit)}
+        if reward.limit
+        else ""
+    )
+    unit = ngettext("point", "points", reward.points) + cash
+    return Words(_("Points buy"), number(reward.points), unit, reward.name, " · ".join(filter(None, (price, limit))))
+
+
+def coupon_words(offer: Offer) -> Words:
+    """Return the words for points for a coupon."""
+    until = (
+        _("Offered until %(day)s") % {"day": date_format(localtime(offer.ends_at), "DATE_FORMAT")}
+        if offer.ends_at
+        else ngettext("Valid for %(days)s day", "Valid for %(days)s days", offer.validity_days)
+        % {"days": number(offer.validity_days)}
+    )
+    about = ngettext("%(points)s point for it", "%(points)s points for it", offer.points) % {
+        "points": number(offer.points)
+    }
+    return Words(offer.plan_name, yuan(offer.yuan), _("coupon"), about, until)
+
+
+def sign_in_words(points: int) -> Words:
+    """Return the words for the daily sign-in, which brings so many points."""
+    return Words(
+        _("Sign in every day"),
+        f"+{number(points)}",
+        ngettext("point", "points", points),
+        _("Look in once a day, and points add up."),
+        _("Points buy coupons and rewards."),
+    )
+
+
+def draw(words: Words, *, size: PosterSize, address: str, colour: str) -> str:
+    """Return the poster as SVG. ``address`` is what the QR code leads to."""
+    height = HEIGHTS[size]
+    middle, largest = (600, 300) if size is PosterSize.PORTRAIT else (440, 200)
+    figure_size = _fitting_down(words.figure, largest)
+    context = {
+        "width": WIDTH, "height": height, "colours": palette(colour), "words": words,
+        "shop_name": settings.SHOP_NAME, "initial": settings.SHOP_NAME[:1],
+        "head": set_lines(words.head, most=_WORDS // 64, lines=1, top=middle - largest * 9 // 10 - 25, size=64),
+        "figure_size": figure_size, "figure_y": middle,
+        "unit_y": middle + 85,
+        "about": set_lines(words.about, most=_WORDS // 52, lines=2, top=middle + 170, size=52),
+        "small": [Line(words.small, height - 150)] if words.small else [],
+        "call": set_lines(_("Scan to see your points"), most=15, lines=2, top=height - 255, size=38),
+        "foot": height - 380, "qr": _qr(address), "qr_x": WIDTH - _QR - 80, "qr_y": height - _QR - 50, "qr_size": _QR,
+    }  # fmt: skip
+    return render_to_string("poster/poster.svg", context)
+
+
+def png(svg: str) -> bytes:
+    """Return the same drawing as PNG, in the fonts of this machine and those of POSTER_FONTS."""
+    return bytes(resvg_py.svg_to_bytes(svg_string=svg, font_files=settings.POSTER_FONTS or None))
+
+
+def _fitting_down(text: str, largest: int) -> int:
+    """Return the height of letters, rounded down, at which a text is no wider than the words' room."""
+    return min(largest, int(_WORDS / width_in_em(text)))
+
+
+def _qr(address: str) -> str:
+    """Return the dark modules as one path in a square of one unit a module, and the square's side."""
+    code = segno.make(address, micro=False, error="m")
+    rows = [
+        f"M{x} {y}h1v1h-1z" for y, row in enumerate(code.matrix_iter(border=2)) for x, dark in enumerate(row) if dark
+    ]
+    side = code.symbol_size(border=2)[0]
+    return f'<svg viewBox="0 0 {side} {side}" width="{_QR}" height="{_QR}"><path d="{"".join(rows)}"/></svg>'
