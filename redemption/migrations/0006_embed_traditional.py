@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('crm', '0005_mail'),
-        ('redemption', '0004_embed'),
+        ('redemption', '0005_checkout'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
