@@ -6,6 +6,7 @@ from crm.admin.mails import MailAdmin
 from crm.admin.members import MemberAdmin
 from crm.admin.orders import OrderAdmin, RefundAdmin
 from crm.admin.products import ProductAdmin
+from crm.admin.schemes.site import TierSchemeAdmin
 from crm.admin.shop_keys import ShopKeyAdmin
 from crm.admin.stafflog import StaffActionAdmin
 from crm.admin.tags import TagAdmin
@@ -26,5 +27,6 @@ __all__ = [
     "StaffActionAdmin",
     "TagAdmin",
     "TierAdmin",
+    "TierSchemeAdmin",
     "UserAdmin",
 ]

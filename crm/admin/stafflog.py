@@ -79,6 +79,7 @@ ACTIONS: dict[str, Promise] = {
     "tier.change": _("Changed a tier"),
     "tier.delete": _("Deleted a tier"),
     "tier.grant": _("Gave a tier"),
+    "tier_scheme.discard": _("Discarded a draft of a tier scheme"),
 }
 
 

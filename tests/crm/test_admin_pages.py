@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 LISTS = (
     ("crm", "member"), ("crm", "order"), ("crm", "refund"), ("crm", "product"), ("crm", "channel"),
-    ("crm", "tier"), ("crm", "tag"), ("crm", "shopkey"), ("crm", "mail"),
+    ("crm", "tier"), ("crm", "tag"), ("crm", "shopkey"), ("crm", "mail"), ("crm", "tierscheme"),
     ("crm", "importjob"), ("crm", "importprofile"), ("crm", "staffaction"), ("crm", "user"), ("auth", "group"),
     ("loyalty", "account"), ("loyalty", "entry"), ("loyalty", "lot"), ("loyalty", "lotuse"), ("loyalty", "ruleset"),
     ("redemption", "coupon"), ("redemption", "couponplan"), ("redemption", "embed"),
