@@ -2,6 +2,8 @@
 
 PYTHON := .venv/bin/python
 ARGS ?=
+# A worker of the tests on every processor; PARALLEL= runs them in one process, for a debugger.
+PARALLEL ?= --numprocesses auto --dist loadfile
 
 # An environment whose Python is gone (the system's was replaced, say) is made anew, with all that was in it.
 _ := $(shell test -x $(PYTHON) || rm -rf .venv)
@@ -19,7 +21,7 @@ run: .venv/runtime-installed ## Run the shop: PORT=8000, BIND, DEMO=0, DATABASE_
 	@$(PYTHON) -m config.supervisor
 
 test: .venv/development-installed ## Run the tests on a throwaway PostgreSQL: make test ARGS="tests/crm -k refund"
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest $(PARALLEL) $(ARGS)
 
 lint: style types layers templates migrations ## Check style, types, layers, templates and missing migrations
 

@@ -15,13 +15,15 @@ pytest_plugins = ["tests.cast", "tests.staff"]
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def django_db_setup(
+    django_test_environment: None, django_db_blocker: DjangoDbBlocker, pytestconfig: pytest.Config
+) -> Iterator[None]:
     """Give this worker its database, and a new copy after every test that committed to it.
 
     Django would empty the tables instead, and with them what the migrations had put there.
     """
     with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
-        database.make_template()
+        database.make_template(pytestconfig.cache.mkdir("templates"))
         database.copy_template()
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: database.copy_template())
         yield

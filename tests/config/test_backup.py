@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def empty_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Point Django at a database without a table, for as long as the test runs."""
-    name = f"{database.database_name()}_empty"
+    name = f"{database.DATABASE}_empty"
     with database.administration() as server:
         server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         connection.close()

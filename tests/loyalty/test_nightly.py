@@ -268,6 +268,7 @@ class TestTheNight:
             "expire": (5, 5, 250),
             "birthdays": (0, 0, 0),
             "referrals": (0, 0, 0),
+            "tiers": (0, 0, 0),
         }
         assert steps["close"].lots > 0
         assert {balance(member) for member in members} == {130}
@@ -365,7 +366,7 @@ class TestCommand:
     def test_it_prints_one_object_a_step(self) -> None:
         lines = self.run()
 
-        assert list(lines) == ["mature", "lapse", "policy", "expire", "birthdays", "referrals", "close"]
+        assert list(lines) == ["mature", "lapse", "policy", "expire", "birthdays", "referrals", "tiers", "close"]
         assert lines["expire"].keys() == {"step", "accounts", "lots", "points", "seconds"}
         assert (lines["expire"]["accounts"], lines["expire"]["points"]) == (1, 50)
 
