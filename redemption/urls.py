@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from redemption.views import campaign, checkin, coupons, embeds, me, points, product, profile, referral
+from redemption.views import campaign, checkin, coupons, embeds, me, pictures, points, product, profile, referral
 
 app_name = "redemption"
 
@@ -19,7 +19,20 @@ class EmbedKey:
         return value
 
 
+class PictureName:
+    """The name of a reward's picture: a SHA-256 of what it shows."""
+
+    regex = "[0-9a-f]{64}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
 register_converter(EmbedKey, "embed")
+register_converter(PictureName, "picture")
 
 urlpatterns = [
     path("", points.home, name="home"),
@@ -38,6 +51,7 @@ urlpatterns = [
     path("coupons/mine/", coupons.mine, name="coupons"),
     path("coupons/mine/<int:pk>/", coupons.coupon, name="coupon"),
     path("coupons/<int:plan_id>/<int:yuan>/", coupons.confirm, name="confirm"),
+    path("rewards/pictures/<picture:name>-<int:width>.webp", pictures.picture, name="picture"),
     path("embed.js", embeds.loader, name="embed_loader"),
     path("embed/<embed:key>/", embeds.show, name="embed"),
     path("embed/<embed:key>/session/", embeds.begin, name="embed_session"),
