@@ -31,12 +31,14 @@ from crm.quotes import Asked, Unknown, public_price, quote
 from crm.sso.exchange import Guest, still_vouched_for, take_shop_token
 from crm.sso.judging import Purpose, TokenRefused
 from crm.stafflog import log_action
+from crm.tiers.cards import ClaimableTier, LadderTier, TierCard, ladder, tier_card
 from crm.tiers.claims import ClaimRefusal, ClaimRefused, claim_tier
 from crm.tiers.defaults import Rung, add_missing_tiers, make_usual_tiers
 from crm.tiers.granting import GrantRefused, grant_tier
 from crm.tiers.holding import tier_at
 from crm.tiers.metrics import Metric, MetricSource, register_metrics
 from crm.tiers.nightly import review_everybody
+from crm.tiers.progress import Waits, Way, WayLine
 from crm.tiers.review import ReviewReport
 
 __all__ = [
@@ -48,10 +50,12 @@ __all__ = [
     "ClaimRefusal",
     "ClaimRefused",
     "ClaimState",
+    "ClaimableTier",
     "Contacts",
     "FinishedImport",
     "GrantRefused",
     "Guest",
+    "LadderTier",
     "LineDetails",
     "MailKind",
     "MailPreferences",
@@ -82,9 +86,13 @@ __all__ = [
     "Rung",
     "Source",
     "SsoFault",
+    "TierCard",
     "TierChanges",
     "TokenRefused",
     "Unknown",
+    "Waits",
+    "Way",
+    "WayLine",
     "add_missing_tiers",
     "buyer_of",
     "claim_member",
@@ -102,6 +110,7 @@ __all__ = [
     "guarded",
     "ids_of_orders_since",
     "job_lock",
+    "ladder",
     "locked_jobs",
     "log_action",
     "mail_preferences",
@@ -127,6 +136,7 @@ __all__ = [
     "still_vouched_for",
     "take_shop_token",
     "tier_at",
+    "tier_card",
     "troubled_mails",
     "whole_phone",
 ]

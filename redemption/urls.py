@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from redemption.views import campaign, checkin, coupons, embeds, me, pictures, points, product, profile, referral
+from redemption.views import campaign, checkin, coupons, embeds, me, pictures, points, product, profile, referral, tier
 
 app_name = "redemption"
 
@@ -40,6 +40,8 @@ urlpatterns = [
     path("claim/", points.claim, name="claim"),
     path("sign-in/", checkin.calendar, name="checkin"),
     path("sign-in/today/", checkin.check_in, name="check_in"),
+    path("tier/", tier.tier, name="tier"),
+    path("tier/<int:offer_id>/", tier.claim, name="claim_tier"),
     path("me/", me.me, name="me"),
     path("profile/", profile.profile, name="profile"),
     path("code/", campaign.campaign, name="campaign"),

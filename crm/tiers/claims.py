@@ -54,6 +54,15 @@ def claim_tier(member_id: int, offer_id: int, *, at: datetime) -> TierGrant:
     return answer
 
 
+def end_of_claimed_term(kind: OfferKind, until: datetime, months: int | None, at: datetime) -> datetime | None:
+    """When a tier would end that is claimed now, of an offer open ``until`` an instant, by a scheme whose terms last so
+    many months (None: for good)."""
+    if months is None:
+        return None
+    begins_at = until if kind is OfferKind.RENEWAL else at
+    return term_end(begins_at, months, ZoneInfo(settings.PROGRAMME_TIME_ZONE))
+
+
 def _claim(member_id: int, offer_id: int, at: datetime) -> TierGrant | ClaimRefusal:
     offer = TierOffer.objects.select_related("tier", "grant__tier").filter(pk=offer_id, member=member_id).first()
     if offer is None:
@@ -79,17 +88,13 @@ def _claim(member_id: int, offer_id: int, at: datetime) -> TierGrant | ClaimRefu
 
 
 def _take(offer: TierOffer, scheme: Scheme, replaced: TierGrant | None, at: datetime) -> TierGrant:
-    renewal = offer.kind == OfferKind.RENEWAL
-    ends_at = None
-    if scheme.validity_months is not None:
-        begins_at = offer.until if renewal else at
-        ends_at = term_end(begins_at, scheme.validity_months, ZoneInfo(settings.PROGRAMME_TIME_ZONE))
-    move = TierMove.RENEWED if renewal else TierMove.UP
+    kind = OfferKind(offer.kind)
+    move = TierMove.RENEWED if kind is OfferKind.RENEWAL else TierMove.UP
     grant = TierGrant(
         member_id=offer.member_id,
         tier=offer.tier,
         begins_at=at,
-        ends_at=ends_at,
+        ends_at=end_of_claimed_term(kind, offer.until, scheme.validity_months, at),
         source=GrantSource.CLAIM,
         figures=offer.figures,
         granted_at=at,

@@ -1,11 +1,8 @@
 """The figures that an embed shows, to everybody or to one member: only those that its template needs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-from django.apps import apps
 
 from crm import api as crm
 from loyalty import api as loyalty
@@ -16,17 +13,6 @@ from redemption.months import month_of
 from redemption.offers import current_offers, shelf, worth_rounded_down
 
 SHOWN_OFFERS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """A rung of the ladder as the tier template shows it; ``here`` is where the member stands, ``reached`` what is
-    below him. ``percent`` is what he pays of a price."""
-
-    name: str
-    percent: Any
-    here: bool
-    reached: bool
 
 
 def figures(embed: Embed, member_id: int | None, at: datetime) -> dict[str, Any]:
@@ -64,19 +50,7 @@ def _board(embed: Embed, member_id: int | None, at: datetime, known: dict[str, A
 
 
 def _tier(embed: Embed, member_id: int | None, at: datetime, known: dict[str, Any]) -> dict[str, Any]:
-    rank = crm.tier_at([member_id], at)[member_id][1] if member_id is not None else -1
-    rungs = [
-        Rung(name, percent.normalize(), here=number == rank, reached=number <= rank)
-        for name, percent, number in apps.get_model("crm", "Tier")
-        .objects.order_by("rank")
-        .values_list("name", "discount_percent", "rank")
-    ]
-    following = [rung for rung in rungs if not rung.reached]
-    return {
-        "rungs": rungs,
-        "tier": next((rung for rung in rungs if rung.here), None),
-        "next_tier": following[0] if following and member_id is not None else None,
-    }
+    return {"tier": crm.tier_card(member_id, at) if member_id is not None else crm.TierCard(crm.ladder())}
 
 
 def _rewards(embed: Embed, member_id: int | None, at: datetime, known: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,16 @@
 """How figures are written on the buyer's pages. Chinese and English both group digits by three."""
 
+from datetime import date, datetime
 from decimal import Decimal
 
 from django import template
 
+from crm.api import Metric, Way, percent_in_words
+from redemption import tier_words
+
 register = template.Library()
 
+_WHOLE = Decimal(100)
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -38,3 +43,27 @@ def money(value: Decimal, currency: str) -> str:
 def less(whole: int, part: int) -> int:
     """Return what is there of a whole that ``part`` is missing from; never below nothing."""
     return max(whole - part, 0)
+
+
+@register.filter
+def amount_of(figure: Decimal, metric: Metric) -> str:
+    """Write a figure of a tier's threshold with its unit: "320 yuan"."""
+    return tier_words.amount_in_words(figure, metric)
+
+
+@register.filter
+def missing(way: Way) -> str:
+    """Write what is missing on the way to a tier: "320 yuan or 1 order", "320 yuan and 1 order"."""
+    return tier_words.missing_in_words(way)
+
+
+@register.filter
+def price_words(percent: Decimal) -> str:
+    """Write what one pays of the list price; nothing where that is all of it."""
+    return percent_in_words(percent) if percent != _WHOLE else ""
+
+
+@register.filter
+def last_day(end: datetime) -> date:
+    """Return the last day of something that ends at an instant."""
+    return tier_words.last_day(end)

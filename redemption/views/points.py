@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from crm.api import Buyer, ClaimState, buyer_of, claim_member, find_claim
+from crm.api import Buyer, ClaimState, buyer_of, claim_member, find_claim, tier_card
 from loyalty import api as loyalty
 from redemption.offers import current_offers, shelf, worth_rounded_down
 from redemption.views.buyers import before_id, for_buyers
@@ -60,6 +60,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "worth": worth_rounded_down(summary.spendable, offers),
         "offers": shelf(offers, summary.spendable - summary.debt)[:SHOWN_OFFERS],
         "more_offers": len(offers) > SHOWN_OFFERS,
+        "tier": tier_card(buyer.member_id, at),
         "board": loyalty.checkin_board(buyer.member_id, at, sets),
         "ways": ways_to_earn(buyer.member_id, sets, at),
         "coupons": ready[:SHOWN_COUPONS],

@@ -17,7 +17,17 @@ from redemption.models import CouponPlan
 from tests.cast import GivePoints
 from tests.redemption.conftest import SignIn
 
-PAGES = ["/", "/history/", "/coupons/", "/coupons/mine/", "/profile/", "/me/", "/account/logout/", "/nowhere/"]
+PAGES = [
+    "/",
+    "/history/",
+    "/coupons/",
+    "/coupons/mine/",
+    "/profile/",
+    "/me/",
+    "/tier/",
+    "/account/logout/",
+    "/nowhere/",
+]
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -8,12 +8,14 @@ import time_machine
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from crm.models import Member, ShopKey
+from crm.models import Channel, Member, ShopKey
 from crm.sso.keys import revoke_key
 from loyalty import api as loyalty
 from redemption.embeds.choices import EmbedTemplate
 from redemption.models import Coupon, CouponPlan, Embed
-from tests.cast import GivePoints
+from tests.cast import NOON, GivePoints
+from tests.crm.tiers.seller import Seller
+from tests.crm.tiers.test_cards import begin_claims
 from tests.factories import ChannelFactory, StaffFactory, TierFactory, UserFactory
 from tests.loyalty.rulesets import publish_rules, rule
 from tests.redemption.conftest import SignIn
@@ -257,7 +259,7 @@ def test_the_day_is_signed_once(
     assert loyalty.summary(rich.pk, at).balance == 1233
 
 
-@pytest.mark.parametrize(("template", "queries"), [("bar", 6), ("card", 8), ("coupons", 5), ("tier", 6), ("float", 8)])
+@pytest.mark.parametrize(("template", "queries"), [("bar", 6), ("card", 7), ("coupons", 5), ("tier", 5), ("float", 7)])
 def test_an_embed_asks_a_fixed_number_of_questions(
     template: str,
     queries: int,
@@ -274,3 +276,28 @@ def test_an_embed_asks_a_fixed_number_of_questions(
 
     with django_assert_num_queries(queries):
         visitor.post(path(embed, "content/"), headers=headers)
+
+
+def test_the_tier_shows_what_is_missing_to_the_next_one(
+    shop: Channel, rich: Member, make_embed: MakeEmbed, visitor: Client, session: Session
+) -> None:
+    Seller(shop).begin("taobao", "2025-01-01")
+    embed = make_embed("tier")
+
+    page = visitor.post(path(embed, "content/"), headers=session(embed)).content.decode()
+
+    assert "1,000 yuan or 5 orders more to 高级会员" in page
+
+
+def test_a_tier_to_take_is_named_with_its_last_day(
+    shop: Channel, rich: Member, make_embed: MakeEmbed, visitor: Client, session: Session
+) -> None:
+    seller = Seller(shop)
+    begin_claims(seller)
+    rich.name = "小鹿爱喝茶"  # As the shop's orders know him.
+    seller.record(rich, "1", 1200, NOON - timedelta(days=1))
+    embed = make_embed("tier")
+
+    page = visitor.post(path(embed, "content/"), headers=session(embed)).content.decode()
+
+    assert "“VIP会员” is yours to take by April 8, 2026." in page
