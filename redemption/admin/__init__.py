@@ -5,7 +5,8 @@ from redemption.admin.coupons import CouponAdmin
 from redemption.admin.embeds import EmbedAdmin
 from redemption.admin.looks import LookAdmin
 from redemption.admin.plans import CouponPlanAdmin
+from redemption.admin.rewards import RewardAdmin, RewardCategoryAdmin
 
 coupons.register()
 
-__all__ = ["CouponAdmin", "CouponPlanAdmin", "EmbedAdmin", "LookAdmin"]
+__all__ = ["CouponAdmin", "CouponPlanAdmin", "EmbedAdmin", "LookAdmin", "RewardAdmin", "RewardCategoryAdmin"]

@@ -10,12 +10,17 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.api import log_action
 from redemption.models import Reward, RewardCode, Stock, StockChange
-from redemption.rewards.moving import MoveRefused, NoReason
+from redemption.rewards.moving import MovedMeanwhile, MoveRefused, NoReason
 
 
 class NotThatMany(MoveRefused):
     code = "not_that_many"
     text = _("There are not that many pieces left to take out: buyers were quicker. Please look at the stock again.")
+
+
+class NothingToChange(MoveRefused):
+    code = "nothing_to_change"
+    text = _("Nothing would change. Say how many pieces came or went.")
 
 
 def put_back(pieces: Iterable[tuple[int, int]]) -> None:
@@ -58,6 +63,27 @@ def change_stock(
             return changed.get()
     except IntegrityError as error:
         raise NotThatMany from error
+
+
+def latest_change(reward_id: int) -> int:
+    """Return the id of the last change that the shop made to a stock, 0 when there is none."""
+    changes = StockChange.objects.filter(reward=reward_id).order_by("-pk").values_list("pk", flat=True)
+    return changes.first() or 0
+
+
+def set_stock(
+    reward_id: int, pieces: int, *, safety: int, after: int, reason: str, actor_id: int | None, at: datetime
+) -> Stock:
+    """Change the stock by ``pieces`` and make the safety stock ``safety``, once for a page: ``after`` is the latest
+    change that it showed. Raises NoReason, NotThatMany, NothingToChange, MovedMeanwhile."""
+    with transaction.atomic():
+        kept = Stock.objects.select_for_update().filter(reward=reward_id).first()
+        if latest_change(reward_id) != after:
+            raise MovedMeanwhile
+        more = safety - (kept.safety if kept else 0)
+        if not pieces and not more:
+            raise NothingToChange
+        return change_stock(reward_id, pieces, safety=more, reason=reason, actor_id=actor_id, at=at)
 
 
 def free_pieces(reward: Reward) -> int | None:
