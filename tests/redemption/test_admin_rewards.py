@@ -260,7 +260,7 @@ class TestAsAMember:
         give_points(xiaolu, 500)
         AddressFactory(member=xiaolu)
         reward = RewardFactory(points=100, starts_at=at + timedelta(hours=1))
-        shown = client.get(page("preview", reward), {"member": xiaolu.pk, "at": "2026-03-10T13:00"})
+        shown = client.get(page("preview", reward), {"member": str(xiaolu.pk), "at": "2026-03-10T13:00"})
         assert shown.context["insight"].can_redeem
 
     def test_a_member_is_found_by_his_name(self, keeper: User, client: Client, xiaolu: Member) -> None:
