@@ -100,6 +100,9 @@ ACTIONS: dict[str, Promise] = {
     "tier.delete": _("Deleted a tier"),
     "tier.grant": _("Gave a tier"),
     "tier_scheme.discard": _("Discarded a draft of a tier scheme"),
+    "tier_scheme.preview": _("Previewed a tier scheme"),
+    "tier_scheme.publish": _("Published a tier scheme"),
+    "tier_scheme.roll_back": _("Went back to an earlier tier scheme"),
 }
 
 

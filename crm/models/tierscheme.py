@@ -313,7 +313,7 @@ class TierReview(models.Model):
 
 class SchemePreview(models.Model):
     """A preview of a scheme on all members, made by a worker. ``result`` is what ``crm.tiers.preview.Preview.as_json``
-    gave; it tells of the scheme as it was when the worker began."""
+    gave; it tells of the scheme as it was when the worker began, of which ``content`` is a digest."""
 
     class State(models.TextChoices):
         QUEUED = "queued", pgettext_lazy("preview of a tier scheme", "Waiting for a worker")
@@ -341,6 +341,7 @@ class SchemePreview(models.Model):
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     error = models.TextField(_("error"), blank=True)
     result = models.JSONField(_("result"), null=True, blank=True)
+    content = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         verbose_name = _("preview of a tier scheme")

@@ -17,7 +17,7 @@ from crm.imports.locks import job_lock, locked_jobs
 from crm.models import SchemePreview
 from crm.stafflog import log_action
 from crm.tiers.preview import preview
-from crm.tiers.schemebook import InvalidScheme, draft_problems, find_scheme
+from crm.tiers.schemebook import InvalidScheme, content_of, draft_problems, find_scheme
 
 logger = logging.getLogger(__name__)
 
@@ -69,13 +69,23 @@ def run(job_id: int, *, clock: Callable[[], datetime]) -> bool:
         try:
             scheme = find_scheme(running.values_list("scheme", flat=True).get())
             found = preview(scheme, at=at, progress=progress)
-            running.update(state=State.DONE, result=found.as_json(), finished_at=clock())
+            running.update(state=State.DONE, result=found.as_json(), content=content_of(scheme), finished_at=clock())
         except (OperationalError, InterfaceError):
             raise
         except Exception:
             logger.exception("preview %s broke off", job_id)
             running.update(state=State.FAILED, error=BROKE_OFF, finished_at=clock())
         return True
+
+
+def is_moving(job: SchemePreview) -> bool:
+    """Whether the preview waits or runs."""
+    return job.state in _MOVING
+
+
+def is_stalled(job: SchemePreview, at: datetime) -> bool:
+    """Whether a preview that waits or runs has given no sign of life for too long. It is taken up again by itself."""
+    return is_moving(job) and (job.beat_at or job.created_at) < at - STALLED_AFTER
 
 
 def take_up_stalled(*, at: datetime) -> list[int]:

@@ -8,7 +8,7 @@ version publishes a copy of it.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -125,6 +125,13 @@ def scheme_of(row: TierScheme) -> Scheme:
 def find_scheme(scheme_id: int) -> Scheme:
     """The scheme of an id, a draft or a published one. Raises TierScheme.DoesNotExist."""
     return scheme_of(TierScheme.objects.prefetch_related("rungs__tier").get(pk=scheme_id))
+
+
+def content_of(scheme: Scheme) -> str:
+    """A digest of all that a scheme says of how members move, to tell whether it is still what somebody has seen. Its
+    version, and from when on it counts, are no part of that."""
+    said = asdict(replace(scheme, version=0, id=0, effective_from=None))
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def draft_of(version: int, *, at: datetime, actor_id: int | None, note: str = "") -> TierScheme:

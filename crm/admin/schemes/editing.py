@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
-from crm.admin.schemes import pages
+from crm.admin.schemes import pages, previews
 from crm.admin.schemes.forms import SECTIONS, BeginForm, RungForm, settings_form
 from crm.adminkit import person
 from crm.choices import SchemeState
@@ -117,7 +117,8 @@ def _save(
     else:
         messages.success(request, _("The draft is saved. Nothing changes for members until you publish it."))
     if "review" in request.POST and not found:
-        return HttpResponseRedirect(reverse("admin:crm_tierscheme_review", args=[draft.pk]))
+        previews.begin(request, draft)
+        return HttpResponseRedirect(previews.page_of(draft))
     return to_scheme(draft.pk)
 
 

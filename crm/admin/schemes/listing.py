@@ -11,10 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
-from crm.admin.bulk import ReasonForm
-from crm.admin.schemes import editing, pages, words
+from crm.admin.schemes import editing, pages, reviewing, words
 from crm.choices import SchemeState
-from crm.models import Member, Tier, TierGrant, TierScheme
+from crm.models import Member, Tier, TierGrant
 from crm.tiers.holding import in_force as grant_in_force
 from crm.tiers.schemebook import scheme_of
 
@@ -35,6 +34,7 @@ def list_page(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     )
     scheme = scheme_of(current) if current else None
     shares = distribution(now)
+    drafts = list(pages.drafts())
     return pages.show(
         model_admin,
         request,
@@ -44,7 +44,8 @@ def list_page(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
         said=words.settings_in_words(scheme) if scheme else [],
         rungs=words.rungs_in_words(scheme, tiers) if scheme else [],
         coming=list(published.filter(effective_from__gt=now).order_by("effective_from", "version")),
-        drafts=list(pages.drafts()),
+        drafts=drafts,
+        may_compare=current is not None and (len(drafts) > 0 or page.paginator.count > 0),
         earlier=page,
         shares=shares,
         chart=_chart(shares),
@@ -86,24 +87,4 @@ def scheme_page(model_admin: ModelAdmin, request: HttpRequest, scheme_id: int) -
     row = pages.find_scheme_row(scheme_id)
     if row.state == SchemeState.DRAFT:
         return editing.draft_page(model_admin, request, row)
-    now = timezone.now()
-    current = pages.in_force(now)
-    scheme = scheme_of(row)
-    return pages.show(
-        model_admin,
-        request,
-        "version.html",
-        pages.scheme_name(row),
-        row=row,
-        is_current=current is not None and current.pk == row.pk,
-        is_coming=row.effective_from is not None and row.effective_from > now,
-        said=words.settings_in_words(scheme),
-        rungs=words.rungs_in_words(scheme, words.tiers_by_code()),
-        form=ReasonForm(),
-        latest=_latest_version(),
-    )
-
-
-def _latest_version() -> int:
-    latest = TierScheme.objects.filter(state=SchemeState.PUBLISHED).order_by("-version").first()
-    return latest.version if latest and latest.version else 0
+    return reviewing.version_page(model_admin, request, row)

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
 
-from crm.admin.schemes import adviser_page, editing, listing, pages
+from crm.admin.schemes import adviser_page, editing, listing, pages, previews, reviewing
 from crm.adminkit import may
 from crm.models import TierScheme
 
@@ -32,7 +32,12 @@ class TierSchemeAdmin(ModelAdmin):
 
         return [
             at("adviser/", adviser_page.adviser_page, "adviser"),
+            at("compare/", reviewing.compare_page, "compare"),
             at("<int:scheme_id>/discard/", editing.discard_page, "discard"),
+            at("<int:scheme_id>/preview/", previews.start_page, "preview"),
+            at("<int:scheme_id>/progress/", previews.progress_page, "progress"),
+            at("<int:scheme_id>/review/", reviewing.review_page, "review"),
+            at("<int:scheme_id>/roll-back/", reviewing.roll_back_page, "roll_back"),
             *super().get_urls(),
         ]
 

@@ -166,10 +166,9 @@ class Row:
         return self.before != self.after
 
 
-def side_by_side(before: Scheme | None, after: Scheme, tiers: Mapping[str, Tier]) -> list[Row]:
-    """Two schemes line by line: settings, then what each tier asks for. Without the first one its side is empty."""
-    old = _lines(before, tiers) if before else {}
-    new = _lines(after, tiers)
+def side_by_side(before: Scheme, after: Scheme, tiers: Mapping[str, Tier]) -> list[Row]:
+    """Two schemes line by line: what each tier asks for, then settings. What one does not have is a dash."""
+    old, new = _lines(before, tiers), _lines(after, tiers)
     nothing = ("", "–")
     return [
         Row((new.get(name) or old[name])[0], old.get(name, nothing)[1], new.get(name, nothing)[1])
