@@ -185,6 +185,21 @@ def test_chinese_is_set_in_one_manner(messages: list[Message]) -> None:
     ]
 
 
+COUNTED = re.compile(r"{% blocktranslate\b[^%]*?\bcount \w+=(\w+)[^%]*? with ([^%]*)%}")
+
+
+def test_what_is_counted_is_not_hidden_by_how_it_is_shown() -> None:
+    """``count points=less with less=less|intcomma`` counts the text "1,230", and the page fails."""
+    hidden = [
+        (path.name, found.group())
+        for path in sorted(TEMPLATES.rglob("*.html"))
+        for found in COUNTED.finditer(path.read_text())
+        if re.search(rf"\b{found[1]}=", found[2])
+    ]
+
+    assert not hidden
+
+
 class Reader(HTMLParser):
     """Collects what a page says to people: its text, and the attributes that are shown or read out."""
 

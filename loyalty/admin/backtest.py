@@ -334,7 +334,7 @@ def _result(request: HttpRequest, job: BacktestJob) -> dict[str, Any]:
 
     return {
         "shown": shown,
-        "less": -shown.kept.more,
+        "fewer": -shown.kept.more,
         "more_yuan": f"{shown.kept.yuan - shown.kept.yuan_live}",
         "less_yuan": f"{shown.kept.yuan_live - shown.kept.yuan}",
         "charts": shown.charts(),

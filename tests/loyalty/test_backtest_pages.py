@@ -154,6 +154,17 @@ class TestResult:
         assert "Twenty a yuan" in shown and "林小鹿" in shown and "February 2026" in shown
         assert "every order comes to just what the journal gave for it" in shown
 
+    def test_it_tells_what_a_draft_that_pays_less_would_have_saved(
+        self, admin_client: Client, orders: None, at: datetime
+    ) -> None:
+        meagre = draft_of(0, at=at, actor_id=None, note="Half as much")
+        save_draft(meagre.pk, [rule("spend", {"per": "2", "points": 1}, name="One in two yuan")])
+        period = Period((at - 89 * DAY).date(), at.date())
+        job = jobs.start(meagre.pk, period, margin=Decimal(10), actor_id=StaffFactory().pk, at=at)
+        jobs.run(job.pk, clock=lambda: at)
+
+        assert "would have paid 80 points less than the rules of that time: 8.00 yuan." in page(admin_client, job)
+
     def test_its_charts_have_the_figures_of_its_tables(self, admin_client: Client, done: BacktestJob) -> None:
         charts = admin_client.get(reverse(PAGE, args=[done.pk]), headers=ENGLISH).context["charts"]
 

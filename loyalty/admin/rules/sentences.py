@@ -115,9 +115,12 @@ def _policy(kind: kinds.ProductPolicy, vocabulary: Vocabulary) -> str:
 
 
 def _multiplier(kind: kinds.TierMultiplier, vocabulary: Vocabulary) -> str:
+    rungs = list(vocabulary.tiers)  # From the lowest up; what the shop has no more comes last.
     factors = [
         _("%(tier)s × %(factor)s") % {"tier": vocabulary.tiers.get(tier, tier), "factor": plain(factor)}
-        for tier, factor in kind.factors
+        for tier, factor in sorted(
+            kind.factors, key=lambda pair: rungs.index(pair[0]) if pair[0] in rungs else len(rungs)
+        )
     ]
     return _("Points are multiplied by tier: %(factors)s.") % {"factors": listed(factors)}
 
