@@ -104,6 +104,7 @@ NAVIGATION = [
     _group(
         _("Settings"),
         _list(_("Look of the buyer's pages"), "palette", "redemption.look"),
+        _list(_("Mails about tiers"), "forward_to_inbox", "crm.tiermailplan"),
         _list(_("Channels"), "storefront", "crm.channel"),
         _list(_("Shop keys"), "key", "crm.shopkey"),
         _list(_("Import profiles"), "table_chart", "crm.importprofile"),

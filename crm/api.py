@@ -19,6 +19,7 @@ from crm.mails.kinds import MailKind, register_mail_kind
 from crm.mails.preferences import MailPreferences, MailWish, mail_preferences, set_mail_preferences
 from crm.mails.queueing import Notice, Queued, queue_mails, queue_selected
 from crm.mails.settling import troubled_mails
+from crm.mails.tier_telling import Reminded, remind
 from crm.newcomers import Newcomer, make_newcomers
 from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_facts, order_facts
 from crm.order_stream import PaidOrder, count_paid_orders, first_and_last_paid, ids_of_orders_since, paid_orders
@@ -81,6 +82,7 @@ __all__ = [
     "Queued",
     "Quote",
     "RefundStatus",
+    "Reminded",
     "ReturnsChange",
     "ReviewReport",
     "Rung",
@@ -131,6 +133,7 @@ __all__ = [
     "record_own_orders",
     "register_mail_kind",
     "register_metrics",
+    "remind",
     "review_everybody",
     "set_mail_preferences",
     "still_vouched_for",

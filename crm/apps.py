@@ -7,11 +7,13 @@ class CrmConfig(AppConfig):
     verbose_name = _("Buyers and orders")
 
     def ready(self) -> None:
-        from crm.events import on_orders_changed
+        from crm.events import on_orders_changed, on_tiers_changed
         from crm.mails import tier_mails
+        from crm.mails.tier_telling import tell_of_changes
         from crm.tiers.review import review_changed_orders
 
         # The upper floors stand before this one in INSTALLED_APPS and have registered theirs: what an order earns is
         # there when its member's tier is looked at.
         on_orders_changed(review_changed_orders)
         tier_mails.register()
+        on_tiers_changed(tell_of_changes)

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 
-from crm.api import ReviewReport, review_everybody
+from crm.api import ReviewReport, remind, review_everybody
 from loyalty.choices import ExistingPoints
 from loyalty.close import close_due_days
 from loyalty.gifts import give_birthday_gifts
@@ -74,7 +74,8 @@ def run_nightly(
 
     Points become available, holds lapse, the floors above do what is due there (``loyalty.night_steps``), a changed
     policy reaches the points that members had before, lots expire, birthdays bring their gifts, referred orders their
-    shares, members move between tiers, days are closed. ``progress`` hears of every chunk after it was committed.
+    shares, members move between tiers and are told of days that come near, days are closed. ``progress`` hears of every
+    chunk after it was committed.
     Raises NightBusy when another worker is at it.
     """
     zone = str(programme_zone())
@@ -109,6 +110,7 @@ def run_nightly(
             _run("birthdays", birthdays, progress),
             _run("referrals", referrals, progress),
             _review_tiers(due, at, progress),
+            _remind_of_tiers(at, progress),
         ]
         started = time.monotonic()
         days = close_due_days(due)
@@ -167,6 +169,16 @@ def _review_tiers(due: datetime, at: datetime, progress: Progress) -> Step:
     last = step(reviewed, done=True)
     progress(last)
     return last
+
+
+def _remind_of_tiers(at: datetime, progress: Progress) -> Step:
+    """Have members told that the last day to take or to hold a tier comes near. The step counts members as accounts and
+    mails as lots."""
+    started = time.monotonic()
+    told = remind(at)
+    step = Step("tier_mails", told.found, told.queued, 0, time.monotonic() - started, done=True)
+    progress(step)
+    return step
 
 
 def _call(function: str, *values: Any) -> _Chunk:

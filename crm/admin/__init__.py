@@ -10,6 +10,7 @@ from crm.admin.schemes.site import TierSchemeAdmin
 from crm.admin.shop_keys import ShopKeyAdmin
 from crm.admin.stafflog import StaffActionAdmin
 from crm.admin.tags import TagAdmin
+from crm.admin.tier_mails import TierMailPlanAdmin
 from crm.admin.tiers import TierAdmin
 from crm.admin.users import GroupAdmin, UserAdmin
 
@@ -27,6 +28,7 @@ __all__ = [
     "StaffActionAdmin",
     "TagAdmin",
     "TierAdmin",
+    "TierMailPlanAdmin",
     "TierSchemeAdmin",
     "UserAdmin",
 ]

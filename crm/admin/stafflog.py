@@ -48,6 +48,7 @@ ACTIONS: dict[str, Promise] = {
     "mail.again": _("Sent mails again"),
     "mail.drop": _("Called mails off"),
     "mail.sent": _("Took mails in doubt as sent"),
+    "mail.tier_plan": _("Changed the mails about tiers"),
     "member.claim": _("Signed in for the first time"),
     "member.change": _("Changed a member"),
     "member.mail_preferences": _("Chose which mails to get"),

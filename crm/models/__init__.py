@@ -3,7 +3,7 @@
 from crm.models.catalogue import Product
 from crm.models.channel import Channel
 from crm.models.imports import ImportFile, ImportJob, ImportProblem, ImportProfile
-from crm.models.mail import Mail, MailPreference
+from crm.models.mail import Mail, MailPreference, TierMailPlan
 from crm.models.member import Identity, Member
 from crm.models.order import Order, OrderLine, Refund
 from crm.models.prices import MemberPlatformGrade, NoDiscount, PlatformGrade, PlatformTool, ProductTierPrice
@@ -41,6 +41,7 @@ __all__ = [
     "Tag",
     "Tier",
     "TierGrant",
+    "TierMailPlan",
     "TierOffer",
     "TierReview",
     "TierRung",

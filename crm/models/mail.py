@@ -1,6 +1,7 @@
 """Mails to members that wait, are on their way, or were sent; and which of them a member wants."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -89,3 +90,45 @@ class MailPreference(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk}"
+
+
+class TierMailPlan(models.Model):
+    """The one row that says which mails about tiers are written; a shop without it goes by the defaults."""
+
+    tells_upgrades = models.BooleanField(
+        _("tell members that they were moved up"),
+        default=True,
+        db_default=True,
+        help_text=_("For schemes by which the system gives tiers: one mail for each time that it raises a member."),
+    )
+    tells_claims = models.BooleanField(
+        _("tell members that they can take a tier"),
+        default=True,
+        db_default=True,
+        help_text=_("For schemes by which members take tiers: when they have reached one, or can have another term."),
+    )
+    claim_days = models.PositiveSmallIntegerField(
+        _("days before the last day to take a tier"),
+        default=3,
+        db_default=3,
+        validators=[MaxValueValidator(90)],
+        help_text=_("So many days before it a member is reminded, once; 0 for no reminder."),
+    )
+    ending_days = models.PositiveSmallIntegerField(
+        _("days before the last day of a tier"),
+        default=7,
+        db_default=7,
+        validators=[MaxValueValidator(90)],
+        help_text=_(
+            "So many days before it a member is told, once; 0 for no mail. Whoever keeps his tier without doing "
+            "anything is not told."
+        ),
+    )
+
+    class Meta:
+        verbose_name = _("mails about tiers")
+        verbose_name_plural = _("mails about tiers")
+        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="crm_tiermailplan_only_one")]
+
+    def __str__(self) -> str:
+        return str(self._meta.verbose_name)

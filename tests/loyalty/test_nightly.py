@@ -269,6 +269,7 @@ class TestTheNight:
             "birthdays": (0, 0, 0),
             "referrals": (0, 0, 0),
             "tiers": (0, 0, 0),
+            "tier_mails": (0, 0, 0),
         }
         assert steps["close"].lots > 0
         assert {balance(member) for member in members} == {130}
@@ -366,7 +367,9 @@ class TestCommand:
     def test_it_prints_one_object_a_step(self) -> None:
         lines = self.run()
 
-        assert list(lines) == ["mature", "lapse", "policy", "expire", "birthdays", "referrals", "tiers", "close"]
+        assert list(lines) == [
+            "mature", "lapse", "policy", "expire", "birthdays", "referrals", "tiers", "tier_mails", "close",
+        ]  # fmt: skip
         assert lines["expire"].keys() == {"step", "accounts", "lots", "points", "seconds"}
         assert (lines["expire"]["accounts"], lines["expire"]["points"]) == (1, 50)
 

@@ -35,7 +35,10 @@ def scheme(**changes: object) -> Scheme:
 def test_every_threshold_says_what_is_missing() -> None:
     way = way_to(mark(any_of=True, spend=1000, order_count=5), figures(spend="680.00", order_count=4))
 
-    assert [(line.metric.code, line.missing) for line in way.missing] == [("spend", Decimal(320)), ("order_count", Decimal(1))]
+    assert [(line.metric.code, line.missing) for line in way.missing] == [
+        ("spend", Decimal(320)),
+        ("order_count", Decimal(1)),
+    ]
     assert (way.any_of, way.met) == (True, False)
 
 
