@@ -2,36 +2,22 @@
 nothing, behind the same middleware. Bodies, and answers of 304.
 """
 
-import re
-import shutil
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
 from benchmarks.sizes import Size
+from benchmarks.web import CONNECTIONS, HOME, etag, web_server, wrk
 
-ROUNDS, SECONDS, CONNECTIONS = 5, 4, 16
-PORT = 18_605
-_RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
+ROUNDS = 5
 
 
 def run(folder: Path, size: Size) -> dict[str, float | int]:
     """Let wrk ask for the badge, for a 304 of it and for the plain view in turns; medians of the rounds."""
-    if shutil.which("wrk") is None:
-        raise SystemExit("this benchmark needs wrk (on Debian: apt install wrk)")
-    from config.staticfiles import collect_if_changed
-
-    collect_if_changed()
     key = _make_badge()
-    with _server():
-        badge, plain = f"{_home()}/embed/{key}/", f"{_home()}/benchmark/plain"
-        etag = _etag(badge)
-        rounds = [(_wrk(badge), _wrk(badge, f"If-None-Match: {etag}"), _wrk(plain)) for _round in range(ROUNDS)]
+    with web_server():
+        badge, plain = f"{HOME}/embed/{key}/", f"{HOME}/benchmark/plain"
+        known = f"If-None-Match: {etag(badge)}"
+        rounds = [(wrk(badge), wrk(badge, known), wrk(plain)) for _round in range(ROUNDS)]
     bodies, fresh, yardstick = (median(rates) for rates in zip(*rounds, strict=True))
     return {
         "ratio": round(median(own / other for own, _fresh, other in rounds), 3),
@@ -57,45 +43,3 @@ def _make_badge() -> str:
         changed_at=timezone.now(),
     )  # fmt: skip
     return embed.public_key
-
-
-@contextmanager
-def _server() -> Iterator[None]:
-    """The web server as a deployment runs it, with the plain view added."""
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "--bind", f"127.0.0.1:{PORT}"]
-    command += ["--access-logfile", "/dev/null", "--log-level", "warning"]
-    server = subprocess.Popen([*command, "benchmarks.plain_site"])
-    try:
-        for _try in range(100):
-            try:
-                urllib.request.urlopen(f"{_home()}/benchmark/plain", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        else:
-            raise SystemExit("the web server did not start")
-        yield
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _home() -> str:
-    return f"http://127.0.0.1:{PORT}"
-
-
-def _etag(address: str) -> str:
-    with urllib.request.urlopen(address, timeout=5) as answer:
-        return str(answer.headers["ETag"])
-
-
-def _wrk(address: str, *headers: str) -> float:
-    """Requests a second of some connections; every answer has to be a good one."""
-    command = ["wrk", "--threads=1", f"--connections={CONNECTIONS}", f"--duration={SECONDS}s"]
-    printed = subprocess.run(
-        [*command, *(f"--header={header}" for header in headers), address], check=True, capture_output=True, text=True
-    ).stdout
-    found = _RATE.search(printed)
-    if found is None or "Non-2xx" in printed:
-        raise SystemExit(f"wrk answered what was not expected:\n{printed}")
-    return float(found[1])

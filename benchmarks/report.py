@@ -28,6 +28,7 @@ SMALL = {
     "evaluate": (1,),
     "backtest": (20_000,),
     "badge": (1,),
+    "points_page": (100,),
 }
 FULL = {
     "burn": (100_000,),
@@ -42,6 +43,7 @@ FULL = {
     "evaluate": (1,),
     "backtest": (100_000,),
     "badge": (1,),
+    "points_page": (100,),
 }
 
 

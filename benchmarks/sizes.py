@@ -39,5 +39,8 @@ PLANS = {
     "import_orders": Plan("Taobao order list → orders, members, points", "COPY of the same file", 6, 20_000),
     "evaluate": Plan("what orders earn under twelve rules", "rounding each amount down", 1_000_000, 1),
     "badge": Plan("a badge on an item page, gunicorn with 2 workers", "a view that does nothing, same server", 1, 1),
+    "points_page": Plan(
+        "the points page of a signed-in buyer, gunicorn with 2 workers", "a page of one row", 1_000, 100
+    ),
     "backtest": Plan("twelve rules and a draft tried on past orders", "reading the orders once", 5, 20_000),
 }

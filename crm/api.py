@@ -20,6 +20,7 @@ from crm.mails.preferences import MailPreferences, MailWish, mail_preferences, s
 from crm.mails.queueing import Notice, Queued, queue_mails, queue_selected
 from crm.mails.settling import troubled_mails
 from crm.mails.tier_telling import Reminded, remind
+from crm.member_profile import MEMBER_CHANGES
 from crm.newcomers import Newcomer, make_newcomers
 from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_facts, order_facts
 from crm.order_stream import PaidOrder, count_paid_orders, first_and_last_paid, ids_of_orders_since, paid_orders
@@ -43,6 +44,7 @@ from crm.tiers.progress import Waits, Way, WayLine
 from crm.tiers.review import ReviewReport
 
 __all__ = [
+    "MEMBER_CHANGES",
     "OWN_CHANNEL",
     "Asked",
     "Buyer",

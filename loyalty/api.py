@@ -44,11 +44,12 @@ from loyalty.referral.links import (
 )
 from loyalty.referral.tying import recognise
 from loyalty.rulebook import PublishedSets, published_sets
-from loyalty.statement import AccountSummary, StatementLine, history, summary
+from loyalty.statement import POINTS_CHANGES, AccountSummary, StatementLine, history, summary
 from loyalty.validity import programme_zone, validity_end
 
 __all__ = [
     "LONGEST_CODE",
+    "POINTS_CHANGES",
     "SIGN_IN",
     "AccountSummary",
     "CheckInBoard",

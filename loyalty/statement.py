@@ -15,6 +15,12 @@ from loyalty.explain_award import tells_names
 from loyalty.models import Account, Entry, Lot
 from loyalty.rulebook import rule_names
 
+# SQL text that is another one as soon as the points or the sign-ins of the member ``m`` have changed.
+POINTS_CHANGES = """
+(SELECT a.version FROM loyalty_account AS a WHERE a.member_id = m.id),
+(SELECT concat('on ', max(c.day)) FROM loyalty_checkin AS c WHERE c.member_id = m.id)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class AccountSummary:

@@ -7,6 +7,12 @@ from django.db.models import QuerySet
 from redemption.choices import CouponState
 from redemption.models import Coupon
 
+# SQL text that is another one as soon as a coupon of the member ``m`` has come, or changed its state.
+COUPON_CHANGES = """
+(SELECT concat(max(c.id), '.', count(*) FILTER (WHERE c.state = 'issued')) FROM redemption_coupon AS c
+  WHERE c.member_id = m.id)
+"""
+
 
 def ready_coupons(member_id: int, at: datetime) -> QuerySet[Coupon]:
     """Return what can still be used, what runs out first foremost."""

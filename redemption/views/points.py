@@ -1,18 +1,21 @@
 """The points page and the history of points."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from crm.api import Buyer, ClaimState, buyer_of, claim_member, find_claim, tier_card
+from crm.api import Buyer, ClaimState, claim_member, find_claim, tier_card
 from loyalty import api as loyalty
+from redemption.kept_pages import kept_page, stamped_buyer
 from redemption.offers import current_offers, shelf, worth_rounded_down
 from redemption.views.buyers import before_id, for_buyers
 from redemption.visitors import recognise
@@ -35,24 +38,33 @@ class ShownLine:
 
 
 @require_safe
-@never_cache
 def home(request: HttpRequest) -> HttpResponse:
     """The shop window for strangers, the points page for members, and a helping hand for logins without a member."""
     at = timezone.now()
+    found = stamped_buyer(request.user.pk) if request.user.pk is not None else None
+    if found is None:
+        response = _without_member(request, at)
+        add_never_cache_headers(response)
+        return response
+    recognise(request, found.buyer.member_id, at)
+    return kept_page(request, "redemption/home.html", found, lambda: _home_context(found.buyer, at), at)
+
+
+def _without_member(request: HttpRequest, at: datetime) -> HttpResponse:
     if not request.user.is_authenticated:
         return render(request, "redemption/welcome.html", {"offers": current_offers(at)})
-    buyer = buyer_of(request.user.pk)
-    if buyer is None:
-        if request.user.is_staff:
-            return render(request, "redemption/staff.html")
-        return render(request, "redemption/no_member.html", {"claim": find_claim(request.user.pk)})
+    if request.user.is_staff:
+        return render(request, "redemption/staff.html")
+    return render(request, "redemption/no_member.html", {"claim": find_claim(request.user.pk)})
 
-    recognise(request, buyer.member_id, at)
+
+def _home_context(buyer: Buyer, at: datetime) -> dict[str, Any]:
+    """What the page shows. Whatever of it may change must be in the buyer's stamp, or may show a minute later."""
     sets = loyalty.published_sets()
     summary = loyalty.summary(buyer.member_id, at)
     offers = current_offers(at)
     ready = list(ready_coupons(buyer.member_id, at)[: SHOWN_COUPONS + 1])
-    context = {
+    return {
         "page": "home",
         "buyer": buyer,
         "summary": summary,
@@ -67,7 +79,6 @@ def home(request: HttpRequest) -> HttpResponse:
         "more_coupons": len(ready) > SHOWN_COUPONS,
         "lines": _shown(loyalty.history(buyer.member_id, limit=LATEST)),
     }
-    return render(request, "redemption/home.html", context)
 
 
 @require_safe

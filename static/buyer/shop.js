@@ -18,7 +18,9 @@ document.addEventListener("submit", (event) => {
   button.setAttribute("aria-busy", "true");
   setTimeout(() => { button.disabled = true; });
 });
-window.addEventListener("pageshow", () => {
+window.addEventListener("pageshow", (event) => {
+  // Brought back by "back" as it was left: the points may be others by now, and the buyer may have signed out.
+  if (event.persisted) location.reload();
   for (const button of document.querySelectorAll("[data-once]")) {
     button.disabled = false;
     button.removeAttribute("aria-busy");
