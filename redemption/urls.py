@@ -2,7 +2,22 @@
 
 from django.urls import path, register_converter
 
-from redemption.views import campaign, checkin, coupons, embeds, me, pictures, points, product, profile, referral, tier
+from redemption.views import (
+    addresses,
+    campaign,
+    checkin,
+    coupons,
+    embeds,
+    me,
+    pictures,
+    points,
+    product,
+    profile,
+    redemptions,
+    referral,
+    rewards,
+    tier,
+)
 
 app_name = "redemption"
 
@@ -53,6 +68,17 @@ urlpatterns = [
     path("coupons/mine/", coupons.mine, name="coupons"),
     path("coupons/mine/<int:pk>/", coupons.coupon, name="coupon"),
     path("coupons/<int:plan_id>/<int:yuan>/", coupons.confirm, name="confirm"),
+    path("rewards/", rewards.store, name="rewards"),
+    path("rewards/<int:pk>/", rewards.reward, name="reward"),
+    path("rewards/<int:pk>/take/", rewards.confirm, name="reward_confirm"),
+    path("rewards/mine/", redemptions.mine, name="redemptions"),
+    path("rewards/mine/<int:pk>/", redemptions.redemption, name="redemption"),
+    path("rewards/mine/<int:pk>/cancel/", redemptions.cancel, name="redemption_cancel"),
+    path("rewards/mine/<int:pk>/received/", redemptions.received, name="redemption_received"),
+    path("addresses/", addresses.addresses, name="addresses"),
+    path("addresses/add/", addresses.add, name="address_add"),
+    path("addresses/<int:pk>/", addresses.edit, name="address"),
+    path("addresses/<int:pk>/remove/", addresses.remove, name="address_remove"),
     path("rewards/pictures/<picture:name>-<int:width>.webp", pictures.picture, name="picture"),
     path("embed.js", embeds.loader, name="embed_loader"),
     path("embed/<embed:key>/", embeds.show, name="embed"),

@@ -41,6 +41,14 @@ def before_id(request: HttpRequest) -> int | None:
     asked = request.GET.get("before")
     if asked is None:
         return None
-    if not asked.isascii() or not asked.isdecimal() or int(asked) > _LARGEST_ID:
+    number = whole_number(asked)
+    if number is None:
         raise Http404
-    return int(asked)
+    return number
+
+
+def whole_number(text: str) -> int | None:
+    """Read a number of pieces, an id or the like as a browser sends it; None for anything else."""
+    if not text.isascii() or not text.isdecimal() or int(text) > _LARGEST_ID:
+        return None
+    return int(text)

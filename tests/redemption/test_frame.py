@@ -19,6 +19,10 @@ from tests.redemption.conftest import SignIn
 
 PAGES = [
     "/",
+    "/rewards/",
+    "/rewards/mine/",
+    "/addresses/",
+    "/addresses/add/",
     "/history/",
     "/coupons/",
     "/coupons/mine/",
@@ -47,6 +51,9 @@ def test_no_page_needs_unsafe_scripts_or_styles(
 
 
 @pytest.mark.parametrize("path", ["/history/", "/coupons/", "/coupons/mine/"])
+@pytest.mark.parametrize(
+    "path", ["/", "/rewards/", "/rewards/mine/", "/addresses/", "/history/", "/coupons/", "/coupons/mine/"]
+)
 def test_what_shows_a_members_points_stays_out_of_caches(path: str, xiaolu: Member, sign_in: SignIn) -> None:
     assert "no-store" in sign_in(xiaolu).get(path)["Cache-Control"]
 

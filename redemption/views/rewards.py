@@ -1,0 +1,175 @@
+"""The store of rewards: the shelf, one reward, and the agreement to take it."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from allauth.core import ratelimit
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from crm.api import Buyer
+from loyalty import api as loyalty
+from redemption.models import Reward
+from redemption.rewards.addresses import addresses_of
+from redemption.rewards.checkout import redeem
+from redemption.rewards.choices import RewardKind
+from redemption.rewards.considering import Considered, consider, find_seen
+from redemption.rewards.opening import open_wish
+from redemption.rewards.refusals import AddressMissing, RewardRefused
+from redemption.rewards.shelf import Choice, Sort, categories, shelf
+from redemption.rewards.standing import standing_of
+from redemption.views.buyers import for_buyers, whole_number
+
+MOST_AT_ONCE = 100  # As the model has it.
+
+
+@require_safe
+@for_buyers
+def store(request: HttpRequest, buyer: Buyer) -> HttpResponse:
+    """The rewards that a member sees, chosen and sorted as he likes, a page at a time."""
+    at = timezone.now()
+    summary = loyalty.summary(buyer.member_id, at)
+    funds = summary.spendable - summary.debt
+    choice = _choice(request.GET, funds)
+    found = shelf(standing_of(buyer.member_id, at), choice, at)
+    context = {
+        "page": "rewards",
+        "summary": summary,
+        "rewards": [(seen, seen.terms.missing(funds) if seen.terms else 0) for seen in found.rewards],
+        "now": at,
+        "choice": choice,
+        "categories": categories(),
+        "kinds": RewardKind.choices,
+        "sorts": Sort.choices,
+        "everything": choice == Choice(sort=choice.sort, after=choice.after),
+        "affordable": _address(request.GET, afford="" if choice.within is not None else "1"),
+        "more": found.more and _address(request.GET, after=f"{found.more[0]}.{found.more[1]}"),
+    }
+    return render(request, "redemption/rewards/store.html", context)
+
+
+@require_safe
+@for_buyers
+def reward(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
+    """One reward: pictures, price, terms, and how many of it the member may have."""
+    at = timezone.now()
+    summary = loyalty.summary(buyer.member_id, at)
+    considered = _considered(buyer, pk, summary, at)
+    context = {
+        "page": "rewards",
+        "considered": considered,
+        "seen": considered.seen,
+        "summary": summary,
+        "now": at,
+        "numbers": range(1, considered.most + 1),
+    }
+    return render(request, "redemption/rewards/reward.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_buyers
+def confirm(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
+    """Show what so many pieces cost, what stays and where they go; on POST with the page's token, take them."""
+    if request.method == "POST":
+        return _redeem(request, buyer, pk)
+    at = timezone.now()
+    summary = loyalty.summary(buyer.member_id, at)
+    considered = _considered(buyer, pk, summary, at)
+    seen, terms = considered.seen, considered.seen.terms
+    if considered.refusal is not None or terms is None:
+        # The page of the reward says what stands against it.
+        return redirect("redemption:reward", pk)
+    quantity = min(whole_number(request.GET.get("quantity", "")) or 1, considered.most)
+    sent = seen.kind is RewardKind.GOODS
+    addresses = addresses_of(buyer.member_id) if sent else []
+    if sent and not addresses:
+        return redirect(f"{reverse('redemption:address_add')}?reward={pk}&quantity={quantity}")
+    chosen = whole_number(request.GET.get("address", ""))
+    context = {
+        "page": "rewards",
+        "seen": seen,
+        "quantity": quantity,
+        "price": terms.points * quantity,
+        "cash": terms.cash * quantity,
+        "left": summary.spendable - summary.debt - terms.points * quantity,
+        "most": considered.most,
+        "numbers": range(1, considered.most + 1),
+        "summary": summary,
+        "addresses": addresses,
+        "chosen": chosen if chosen in {address.pk for address in addresses} else addresses[0].pk if addresses else None,
+        "token": open_wish(buyer.member_id, Reward.objects.get(pk=pk), at).token(),
+    }
+    return render(request, "redemption/rewards/confirm.html", context)
+
+
+def _redeem(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
+    limited: HttpResponse | None = ratelimit.consume_or_429(request, action="redeem_reward", user=request.user)
+    if limited is not None:
+        return limited
+    quantity = whole_number(request.POST.get("quantity", "")) or 0
+    address = whole_number(request.POST.get("address", ""))
+    token = request.POST.get("token", "")
+    try:
+        taken = redeem(
+            buyer.member_id, pk, min(quantity, MOST_AT_ONCE + 1), token=token, address_id=address, at=timezone.now()
+        )
+    except AddressMissing as refusal:
+        messages.error(request, refusal.message())
+        return redirect(f"{reverse('redemption:reward_confirm', args=[pk])}?quantity={quantity}")
+    except RewardRefused as refusal:
+        messages.error(request, refusal.message())
+        # A fresh page shows what has changed, and carries a fresh token; where nothing can be had any more, it leads on
+        # to the page of the reward or says that there is none.
+        if find_seen(pk, standing_of(buyer.member_id, timezone.now())) is None:
+            return redirect("redemption:rewards")
+        return redirect(f"{reverse('redemption:reward_confirm', args=[pk])}?quantity={quantity or 1}")
+    if taken.repeated:
+        # An earlier request had brought it, whose answer may have been lost on the way.
+        messages.info(request, _("You had redeemed this already; it counted once."))
+    else:
+        messages.success(request, _("Redeemed. This page keeps track of it."))
+    return redirect("redemption:redemption", taken.redemption_id)
+
+
+def _considered(buyer: Buyer, pk: int, summary: loyalty.AccountSummary, at: datetime) -> Considered:
+    seen = find_seen(pk, standing_of(buyer.member_id, at))
+    if seen is None:
+        raise Http404
+    return consider(seen, buyer.member_id, summary.spendable - summary.debt, at)
+
+
+def _choice(query: QueryDict, funds: int) -> Choice:
+    """Read what was asked for; what is no choice of ours counts as not asked."""
+    kind, sort = query.get("kind", ""), query.get("sort", "")
+    value, _dot, pk = query.get("after", "").partition(".")
+    after = (_place(value), whole_number(pk))
+    choice = Choice(
+        category=whole_number(query.get("category", "")),
+        kind=RewardKind(kind) if kind in RewardKind.values else None,
+        within=funds if query.get("afford") == "1" else None,
+        sort=Sort(sort) if sort in Sort.values else Sort.PLACE,
+    )
+    return choice if after[0] is None or after[1] is None else replace(choice, after=(after[0], after[1]))
+
+
+def _place(text: str) -> int | None:
+    """Read what a list is sorted by, which may be below zero; None for anything else."""
+    number = whole_number(text.removeprefix("-"))
+    return -number if number is not None and text.startswith("-") else number
+
+
+def _address(query: QueryDict, **changes: Any) -> str:
+    """Return the address of this list with something else asked for; a change of the choice begins it anew."""
+    asked = query.copy()
+    asked.pop("after", None)
+    for name, value in changes.items():
+        asked[name] = value
+        if not value:
+            del asked[name]
+    return f"?{asked.urlencode()}"
