@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from crm.api import troubled_mails
 from loyalty import api as loyalty
+from redemption.rewards.todo import store_tasks
 
 MONTHS = 12
 FLOW_SECONDS = 60  # The flow reads the journal, so it is kept for a minute, however many people look.
@@ -42,6 +43,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         figures.append(
             {"label": _("Mails that need a decision"), "value": troubled, "url": "admin:crm_mail_changelist"}
         )
+    figures += _store(user)
     return {
         **context,
         "title": _("Home"),
@@ -51,6 +53,29 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "may_add_channel": user.has_perm("crm.add_channel"),
         "has_channel": apps.get_model("crm", "Channel").objects.exists(),
     }
+
+
+def _store(user: Any) -> list[dict[str, Any]]:
+    """What waits for the people of the store; nothing where nothing does."""
+    queue, rewards = "redemption.view_redemption", "redemption.view_reward"
+    if not user.has_perm(queue) and not user.has_perm(rewards):
+        return []
+    tasks = store_tasks(timezone.now())
+    cards = [
+        (queue, _("Redemptions to ship"), tasks.to_ship, "admin:redemption_redemption_changelist", "todo=send"),
+        (
+            rewards,
+            _("Rewards whose codes run out"),
+            tasks.codes_low,
+            "admin:redemption_reward_changelist",
+            "left=few&kind__exact=digital",
+        ),
+    ]
+    return [
+        {"label": label, "value": number, "url": page, "query": query}
+        for permission, label, number, page, query in cards
+        if number and user.has_perm(permission)
+    ]
 
 
 def _points(context: dict[str, Any]) -> list[dict[str, Any]]:

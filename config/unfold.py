@@ -93,6 +93,7 @@ NAVIGATION = [
     ),
     _group(
         _("Store"),
+        _list(_("Redemptions"), "inbox", "redemption.redemption"),
         _list(_("Rewards"), "featured_seasonal_and_gifts", "redemption.reward"),
         _list(_("Reward categories"), "shelves", "redemption.rewardcategory"),
         _item(_("Check a coupon"), "qr_code_scanner", "redemption_coupon_check", "redemption.use_coupon"),

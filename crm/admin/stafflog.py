@@ -72,7 +72,6 @@ ACTIONS: dict[str, Promise] = {
     "redemptions.confirm": _("Confirmed redemptions"),
     "redemptions.export": _("Downloaded addresses of redemptions"),
     "redemptions.paid": _("Marked a redemption as paid"),
-    "redemptions.picking": _("Opened a picking list"),
     "redemptions.receive": _("Marked a redemption as received"),
     "redemptions.report": _("Downloaded a report of redemptions"),
     "redemptions.return": _("Took back a redemption"),

@@ -98,7 +98,7 @@ class LeftFilter(admin.SimpleListFilter):
             case "none":
                 return queryset.filter(_left(0, 0))
             case "few":
-                return queryset.filter(_left(1, FEW_CODES - 1))
+                return queryset.filter(_left(0, FEW_CODES - 1))
         return queryset
 
 

@@ -1,5 +1,6 @@
 """The cash part of a redemption as an order of the shop's own channel, so that it earns points as any order does."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -45,6 +46,22 @@ def record_progress(
         refunds=(refund,) if refunded_pieces else (),
     )
     record_own_orders([order], at=at)
+
+
+def record_shipped(redemptions: Sequence[Redemption], *, at: datetime) -> None:
+    """Record that the orders of many redemptions went on their way, in a few statements: as ``record_progress`` does
+    for one. Takes the channel's lock: call it first."""
+    paid = [redemption for redemption in redemptions if redemption.paid_at is not None]
+    if not paid:
+        return
+    counted = Payment.objects.filter(redemption__in=paid, applied=True).exclude(how=PaidBy.ORDER)
+    payments = {payment.redemption_id: payment for payment in counted}
+    orders = [
+        _order(redemption, payments[redemption.pk], paid_at=redemption.paid_at, shipped_at=at)
+        for redemption in paid
+        if redemption.pk in payments and redemption.paid_at is not None
+    ]
+    record_own_orders(orders, at=at)
 
 
 def cash_of(redemption: Redemption, pieces: int) -> Decimal:

@@ -41,8 +41,11 @@ def cancel(redemption_id: int, pieces: int, *, seen: int, actor_id: int, reason:
     if not reason.strip():
         raise NoReason
     with transaction.atomic():
-        redemption = _cancel(find(redemption_id), pieces, seen=seen, actor_id=actor_id, reason=reason, at=at)
-        _log("redemptions.cancel", redemption, pieces, actor_id=actor_id, reason=reason, at=at)
+        redemption = find(redemption_id)
+        done_before = redemption.cancelled != seen
+        _cancel(redemption, pieces, seen=seen, actor_id=actor_id, reason=reason, at=at)
+        if not done_before:
+            _log("redemptions.cancel", redemption, pieces, actor_id=actor_id, reason=reason, at=at)
     return redemption
 
 
