@@ -42,14 +42,16 @@ def picking_list(redemptions: "QuerySet[Redemption]") -> list[Shelf]:
     totals = (
         redemptions.order_by()
         .values("reward_id", "reward__name", "reward__position")
-        .annotate(pieces=Sum(left), number=Count("pk"))
+        .annotate(pieces=Sum(left), parcels=Count("pk"))
         .order_by("reward__position", "reward_id")
     )
     lines: dict[int, list[tuple[str, int]]] = {}
     shown = redemptions.annotate(left_pieces=left).order_by("reward_id", "pk")
     for pk, reward_id, pieces in shown.values_list("pk", "reward_id", "left_pieces")[:LINES_SHOWN]:
         lines.setdefault(reward_id, []).append((redemption_number(pk), pieces))
-    return [Shelf(row["reward__name"], row["pieces"], row["number"], lines.get(row["reward_id"], [])) for row in totals]
+    return [
+        Shelf(row["reward__name"], row["pieces"], row["parcels"], lines.get(row["reward_id"], [])) for row in totals
+    ]
 
 
 def label_rows(redemptions: "QuerySet[Redemption]") -> Iterator[tuple[str | int, ...]]:

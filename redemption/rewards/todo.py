@@ -51,4 +51,4 @@ def store_tasks(at: datetime) -> StoreTasks:
 def open_counts() -> dict[str, int]:
     """Return how many redemptions are in each open state. One query over its index."""
     rows = Redemption.objects.filter(state__in=OPEN).order_by().values_list("state")
-    return dict.fromkeys(OPEN, 0) | dict(rows.annotate(Count("pk")))
+    return {state.value: 0 for state in OPEN} | dict(rows.annotate(Count("pk")))

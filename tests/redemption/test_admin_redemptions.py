@@ -265,7 +265,9 @@ class TestWarehouse:
     ) -> None:
         address = reverse("admin:redemption_redemption_labels")
         assert client.post(address, {"states": ["placed"], "kind": kind}).context["form"].errors["reason"]
-        answer = client.post(address, {"states": ["placed", "confirmed"], "kind": kind, "reason": "Today's parcels"})
+        answer: Any = client.post(
+            address, {"states": ["placed", "confirmed"], "kind": kind, "reason": "Today's parcels"}
+        )
         content = b"".join(answer.streaming_content)
         if kind == "csv":
             rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
