@@ -15,8 +15,10 @@ from crm.choices import SsoAlgorithm
 from crm.models import Channel, Member
 from crm.sso.keys import make_key
 from loyalty import api as loyalty
+from redemption.embeds.choices import EmbedTemplate
 from redemption.embeds.snippets import TOKEN, snippet
 from redemption.models import Coupon, CouponPlan, Embed
+from tests.browser import gates
 from tests.browser.sites import Site, site
 from tests.cast import GivePoints
 from tests.factories import CouponPlanFactory
@@ -271,3 +273,25 @@ def test_without_scripts_the_public_side_is_there(
     expect(frame(page, 0).get_by_role("link", name="登录查看")).to_be_visible()
     expect(page.get_by_role("link", name="float")).to_be_visible()
     context.close()
+
+
+@pytest.mark.parametrize("signed_in", [False, True], ids=["visitor", "buyer"])
+def test_no_embed_has_a_barrier(
+    *,
+    page: Page,
+    tea_house: Site,
+    paste: Paste,
+    new_token: NewToken,
+    rich: Member,
+    plan: CouponPlan,
+    complaints: list[str],
+    signed_in: bool,
+) -> None:
+    for template in EmbedTemplate.values:
+        paste(template, token=new_token() if signed_in else "")
+        page.goto(tea_house.address, wait_until="networkidle")
+        [embed] = [each for each in page.frames if each != page.main_frame]
+
+        assert gates.barriers(embed) == [], template
+        gates.keep_picture(page, "embed", template, "buyer" if signed_in else "visitor")
+    assert complaints == []
