@@ -32,7 +32,7 @@ from crm.public_prices import PublicPrice, PublicReason
 from crm.quotes import Asked, Unknown, public_price, quote
 from crm.sso.exchange import Guest, still_vouched_for, take_shop_token
 from crm.sso.judging import Purpose, TokenRefused
-from crm.stafflog import log_action
+from crm.stafflog import log_action, log_actions
 from crm.tiers.cards import ClaimableTier, LadderTier, TierCard, ladder, tier_card
 from crm.tiers.claims import ClaimRefusal, ClaimRefused, claim_tier
 from crm.tiers.defaults import Rung, add_missing_tiers, make_usual_tiers
@@ -117,6 +117,7 @@ __all__ = [
     "ladder",
     "locked_jobs",
     "log_action",
+    "log_actions",
     "mail_preferences",
     "make_newcomers",
     "make_usual_tiers",

@@ -1,5 +1,6 @@
 """Writing the staff log."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -23,4 +24,22 @@ def log_action(
         reason=reason,
         member_id=member_id,
         details=details,
+    )
+
+
+def log_actions(
+    action: str,
+    rows: Iterable[tuple[int | None, dict[str, Any]]],
+    *,
+    actor_id: int | None,
+    at: datetime,
+    reason: str = "",
+) -> None:
+    """Record the same act of a person on many things: for each the member it concerns, if any, and the details."""
+    StaffAction.objects.bulk_create(
+        [
+            StaffAction(actor_id=actor_id, at=at, action=action, reason=reason, member_id=member_id, details=details)
+            for member_id, details in rows
+        ],
+        batch_size=1000,
     )

@@ -38,6 +38,8 @@ def headline(line: StatementLine) -> str:
 def _other_headline(line: StatementLine) -> str:
     if line.kind is EntryKind.BURN and "yuan" in line.trace:
         return _("Coupon over %(yuan)s yuan") % {"yuan": line.trace["yuan"]}
+    if line.kind is EntryKind.REVERSAL and "coupon" in line.trace:
+        return _("Coupon over %(yuan)s yuan given back") % {"yuan": line.trace["yuan"]}
     if line.kind is EntryKind.OPENING and "past" in line.trace:
         return _("For earlier purchases")
     if line.kind is EntryKind.ADJUSTMENT:
@@ -115,6 +117,10 @@ def _maturation(line: StatementLine) -> list[str]:
 
 def _reversal(line: StatementLine) -> list[str]:
     trace = line.trace
+    if "coupon" in trace and trace.get("expired"):
+        return [_("The coupon expired unused, so its points went back to the points they came from.")]
+    if "coupon" in trace:
+        return [_("The shop made the coupon void, so its points went back to the points they came from.")]
     if line.points > 0:
         return [_("What you had spent was given back to the points it came from.")]
     if trace.get("act") == "referral":
@@ -156,7 +162,18 @@ def _is_correction(trace: dict[str, Any]) -> bool:
 def _burn(line: StatementLine) -> list[str]:
     if "yuan" not in line.trace:
         return []
-    facts = {"ratio": line.trace.get("points_per_yuan", ""), "yuan": line.trace["yuan"], "points": -line.points}
+    facts = {
+        "ratio": line.trace.get("points_per_yuan", ""), "yuan": line.trace["yuan"], "points": -line.points,
+        "special": line.trace.get("special"),
+    }  # fmt: skip
+    if facts["special"]:
+        return [
+            _(
+                "%(special)s: %(ratio)s points made one yuan, so %(yuan)s yuan cost %(points)s points. Points that "
+                "expire first are used first."
+            )
+            % facts
+        ]
     return [
         _(
             "%(ratio)s points make one yuan, so %(yuan)s yuan cost %(points)s points. Points that expire first are "

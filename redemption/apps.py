@@ -8,6 +8,9 @@ class RedemptionConfig(AppConfig):
 
     def ready(self) -> None:
         from crm.api import on_orders_changed
+        from loyalty.api import on_night
+        from redemption.coupons.ending import end_expired
         from redemption.rewards.paid_orders import on_orders
 
         on_orders_changed(on_orders)
+        on_night("coupons", end_expired)

@@ -1,89 +1,52 @@
-"""A buyer turns points into a coupon."""
+"""A buyer turns points into a coupon, in one round trip (``redemption/sql/2_coupons.sql``)."""
 
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime, time, timedelta
-from typing import cast
+from typing import Any, NamedTuple
 
-from django.db import transaction
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.db import DatabaseError, connection, transaction
 
+from crm import api as crm
 from loyalty import api as loyalty
 from redemption.codes import new_code
-from redemption.models import Coupon
-from redemption.offers import Offer, find_offer, is_plan_offered
+from redemption.coupons import refusals
+from redemption.models import Coupon, CouponPlan
 from redemption.refusals import Refused
+from redemption.rewards.standing import tier_name
 from redemption.tokens import Wish, read_token
 
 
-class PlanNotOffered(Refused):
-    code = "plan_not_offered"
-    text = _("This offer has ended. Your points are untouched.")
-
-
-class DenominationNotOffered(Refused):
-    code = "denomination_not_offered"
-    text = _("A coupon of this value is no longer offered. Your points are untouched.")
-
-
-class PriceChanged(Refused):
-    """The plan asks for another number of points than the page that the buyer agreed to."""
-
-    code = "price_changed"
-    text = _("The price of this coupon has changed since you opened the page. Please look at it again.")
-
-
-class PageTooOld(Refused):
-    code = "page_too_old"
-    text = _("This page was open for more than a day. Please check the coupon once more and confirm again.")
-
-
-class WrongToken(Refused):
-    """The form is not one of ours, or was made for another member or another coupon."""
-
-    code = "wrong_token"
-    text = _("This form was made for another buyer or another coupon. Please choose the coupon again.")
-
-
-class NotEnoughPoints(Refused):
-    """``missing`` points are lacking, at least one."""
-
-    code = "not_enough_points"
-
-    def __init__(self, missing: int) -> None:
-        super().__init__(missing)
-        self.missing = missing
-
-    def message(self) -> str:
-        return ngettext(
-            "You need %(missing)s more point for this coupon.",
-            "You need %(missing)s more points for this coupon.",
-            self.missing,
-        ) % {"missing": f"{self.missing:,}"}
-
-
 def redeem_coupon(member_id: int, plan_id: int, yuan: int, *, token: str, at: datetime) -> Coupon:
-    """Burn the points and issue the coupon, in one transaction, once per token however often it is sent.
+    """Burn the points and issue the coupon, all or nothing, once per wish however often it is sent.
 
-    Returns the coupon that the token stands for, also when it was issued by an earlier request. Raises a ``Refused``
+    Returns the coupon that the wish stands for, also when it was issued by an earlier request. Raises a ``Refused``
     that says why there is none; nothing is written then.
     """
     wish = read_token(token)
     if wish is None or (wish.member_id, wish.plan_id, wish.yuan) != (member_id, plan_id, yuan):
-        raise WrongToken
-    if issued := _issued_for(wish):
-        return issued
+        raise refusals.WrongToken
     if not wish.is_fresh(at):
-        raise PageTooOld
-    offer = find_offer(plan_id, yuan, at)
-    if offer is None:
-        raise DenominationNotOffered if is_plan_offered(plan_id, at) else PlanNotOffered
-    if offer.points != wish.points:
-        raise PriceChanged
-    try:
-        return _issue(wish, offer, at)
-    except loyalty.InsufficientPoints:
+        if known := _taken(key=wish.key, member_id=member_id):
+            return known
+        raise refusals.PageTooOld
+    answer = _ask(wish, rank_of(member_id, at) if wish.conditional else None, at)
+    if answer.code == "who":
+        # A tier is asked for since the page was made.
+        answer = _ask(wish, rank_of(member_id, at), at)
+    if answer.coupon_id is not None:
+        return Coupon.objects.select_related("plan").get(pk=answer.coupon_id)
+    if answer.code == "short":
         held = loyalty.summary(member_id, at)
-        raise NotEnoughPoints(offer.missing(held.spendable - held.debt)) from None
+        raise refusals.NotEnoughPoints(max(1, wish.points - held.spendable + held.debt))
+    raise _REFUSALS[answer.code](answer.figures, at)
+
+
+def rank_of(member_id: int, at: datetime) -> int:
+    """Return the rank of the tier that a member stands on. One query."""
+    [(_code, rank)] = crm.tier_at([member_id], at).values()
+    return rank
 
 
 def coupon_expiry(at: datetime, validity_days: int) -> datetime:
@@ -96,34 +59,94 @@ def coupon_expiry(at: datetime, validity_days: int) -> datetime:
     return datetime.combine(last_day + timedelta(days=1), time.min, tzinfo=zone)
 
 
-def _issued_for(wish: Wish) -> Coupon | None:
-    return Coupon.objects.filter(key=wish.key, member_id=wish.member_id).select_related("plan").first()
+def day_began(at: datetime) -> datetime:
+    """Return when the programme's day began, for limits of a day."""
+    zone = loyalty.programme_zone()
+    return datetime.combine(at.astimezone(zone).date(), time.min, tzinfo=zone)
 
 
-@transaction.atomic
-def _issue(wish: Wish, offer: Offer, at: datetime) -> Coupon:
-    """Burn and issue. The burn takes the account's lock and is known by the wish's key, so a second request with the
-    same token waits there until the first has committed, and then finds the first one's coupon."""
-    burned = loyalty.burn(
+def coupon_reference(plan_id: int) -> str:
+    """Return what the journal calls a plan: a member's limit counts what he has under this reference."""
+    return f"coupon:{plan_id}"
+
+
+class _Answer(NamedTuple):
+    """What the database function says: ``placed``, ``repeated``, or a refusal with its figures."""
+
+    code: str
+    coupon_id: int | None
+    figures: dict[str, Any]
+
+
+_TAKE = """
+SELECT code, redemption_id, figures FROM redemption_take_coupon(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+
+def _ask(wish: Wish, rank: int | None, at: datetime) -> _Answer:
+    batch = loyalty.drawing(
         wish.member_id,
-        offer.points,
+        wish.points,
+        kind=loyalty.EntryKind.BURN,
         key=wish.key,
         at=at,
-        reference=offer.plan_name,
-        trace={"yuan": offer.yuan, "points_per_yuan": offer.points_per_yuan},
+        reference=coupon_reference(wish.plan_id),
+        trace={"yuan": wish.yuan, "plan": wish.plan_id},
     )
-    if burned.repeated:
-        return Coupon.objects.select_related("plan").get(key=wish.key)
-    # A code is one of 22¹¹, so the unique index never meets a second one; were it to, nothing would be burned and a
-    # retry with the same token would succeed.
-    return Coupon.objects.create(
-        plan_id=offer.plan_id,
-        member_id=wish.member_id,
-        code=new_code(),
-        yuan=offer.yuan,
-        points=offer.points,
-        entry_id=cast("int", burned.entry_id),  # Only a maturation can find nothing to write.
-        key=wish.key,
-        issued_at=at,
-        expires_at=coupon_expiry(at, offer.validity_days),
-    )
+    values: list[Any] = [
+        batch, wish.member_id, rank, wish.plan_id, wish.yuan, wish.points, new_code(), day_began(at),
+        str(loyalty.programme_zone()), at,
+    ]  # fmt: skip
+    # Alone it is one statement and needs no transaction around it; inside somebody's transaction, a savepoint.
+    whole = transaction.atomic() if connection.in_atomic_block else nullcontext()
+    try:
+        with whole, connection.cursor() as cursor:
+            cursor.execute(_TAKE, values)
+            code, coupon_id, figures = cursor.fetchone()
+            return _Answer(code, coupon_id, json.loads(figures or "{}"))
+    except DatabaseError as error:
+        # Somebody was quicker between the look and the take.
+        match getattr(error.__cause__, "sqlstate", ""):
+            case "PK010":
+                return _Answer("no_code", None, {})
+            case "PK011":
+                return _Answer("budget", None, {"left": _left_of(wish.plan_id)})
+        raise
+
+
+def _left_of(plan_id: int) -> int:
+    """Return how many yuan the plan may still give out, 0 when no coupon is left."""
+    plan = CouponPlan.objects.select_related("use").get(pk=plan_id)
+    if plan.budget_yuan is None or (plan.budget_coupons is not None and plan.use.coupons >= plan.budget_coupons):
+        return 0
+    return plan.budget_yuan - plan.use.yuan
+
+
+def _taken(**which: Any) -> Coupon | None:
+    return Coupon.objects.filter(**which).select_related("plan").first()
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _again_at(figures: dict[str, Any], at: datetime) -> datetime | None:
+    if figures["which"] == "day":
+        return day_began(at) + timedelta(days=1)
+    return _instant(figures["until"]) if figures["which"] == "special" else None
+
+
+# What the database function answers, and the refusal that it becomes.
+_REFUSALS: dict[str, Callable[[dict[str, Any], datetime], Refused]] = {
+    "gone": lambda figures, at: refusals.PlanNotOffered(),
+    "not_yet": lambda figures, at: refusals.NotYet(_instant(figures["from"])),
+    "no_longer": lambda figures, at: refusals.NoLonger(_instant(figures["until"])),
+    "value": lambda figures, at: refusals.DenominationNotOffered(),
+    "price_changed": lambda figures, at: refusals.PriceChanged(),
+    "tier_too_low": lambda figures, at: refusals.TierTooLow(tier_name(figures["tier"])),
+    "budget": lambda figures, at: refusals.BudgetSpent(figures["left"] or 0),
+    "no_code": lambda figures, at: refusals.NoCodeLeft(),
+    "limit": lambda figures, at: refusals.LimitReached(
+        figures["which"], figures["had"], figures["most"], _again_at(figures, at)
+    ),
+}

@@ -8,16 +8,25 @@ from django.utils.translation import pgettext_lazy
 class CouponState(models.TextChoices):
     ISSUED = "issued", _("Ready to use")
     USED = "used", _("Used")
+    EXPIRED = "expired", _("Expired")
     VOID = "void", _("Void")
 
 
+class CodeSource(models.TextChoices):
+    """Where the codes of a plan come from."""
+
+    GENERATED = "generated", _("Made by this system, checked by your staff")
+    POOL = "pool", _("Your shop platform's own codes, uploaded as a file")
+
+
 class Standing(models.TextChoices):
-    """What a coupon is good for at a given moment. Expiry is not stored: it comes with time."""
+    """What a coupon is good for at a given moment. Expiry comes with time: the night writes down what has expired, and
+    until then the clock says it."""
 
     ISSUED = CouponState.ISSUED.value, CouponState.ISSUED.label
     USED = CouponState.USED.value, CouponState.USED.label
     VOID = CouponState.VOID.value, CouponState.VOID.label
-    EXPIRED = "expired", _("Expired")
+    EXPIRED = CouponState.EXPIRED.value, CouponState.EXPIRED.label
 
 
 class Theme(models.TextChoices):

@@ -67,6 +67,7 @@ urlpatterns = [
     path("coupons/", coupons.store, name="store"),
     path("coupons/mine/", coupons.mine, name="coupons"),
     path("coupons/mine/<int:pk>/", coupons.coupon, name="coupon"),
+    path("coupons/<int:plan_id>/", coupons.amount, name="amount"),
     path("coupons/<int:plan_id>/<int:yuan>/", coupons.confirm, name="confirm"),
     path("rewards/", rewards.store, name="rewards"),
     path("rewards/<int:pk>/", rewards.reward, name="reward"),

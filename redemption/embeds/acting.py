@@ -43,7 +43,7 @@ def agreement(member_id: int, plan_id: int, yuan: int, at: datetime) -> Agreemen
         missing=offer.missing(summary.spendable - summary.debt),
         left=summary.spendable - offer.points,
         last_day=coupon_expiry(at, offer.validity_days) - timedelta(microseconds=1),
-        token=new_token(member_id, plan_id, yuan, offer.points, at=at),
+        token=new_token(member_id, plan_id, yuan, offer.points, at=at, conditional=offer.tier is not None),
     )
 
 

@@ -1,6 +1,7 @@
 """Tables of the redemption store."""
 
-from redemption.models.coupon import Coupon, CouponPlan, Denomination
+from redemption.models.coupon import Coupon, PoolCode
+from redemption.models.coupon_plan import CouponPlan, Denomination, PlanUse, PlanWindow
 from redemption.models.embed import Embed
 from redemption.models.look import Look
 from redemption.models.redemption import Address, Payment, Redemption, RedemptionMove
@@ -22,6 +23,9 @@ __all__ = [
     "Embed",
     "Look",
     "Payment",
+    "PlanUse",
+    "PlanWindow",
+    "PoolCode",
     "Redemption",
     "RedemptionMove",
     "Reward",

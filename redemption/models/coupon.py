@@ -1,76 +1,45 @@
-"""Points into money off."""
+"""The coupons that buyers took, and the codes of the shop platform that wait to be given out."""
 
 from datetime import datetime, timedelta
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from redemption.choices import CouponState, Standing
 from redemption.codes import spoken
+from redemption.models.coupon_plan import CouponPlan
+from redemption.models.guards import lives_once
 
-
-class CouponPlan(models.Model):
-    """How points turn into coupons: so many points make one yuan, in these denominations, valid this long."""
-
-    name = models.CharField(_("name"), max_length=80)
-    description = models.TextField(_("terms shown to the buyer"), blank=True)
-    points_per_yuan = models.PositiveIntegerField(_("points for one yuan"), default=10)
-    validity_days = models.PositiveIntegerField(_("coupon valid for (days)"), default=90)
-    active = models.BooleanField(_("offered to buyers"), default=True)
-    starts_at = models.DateTimeField(_("offered from"), null=True, blank=True)
-    ends_at = models.DateTimeField(_("offered until"), null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("coupon plan")
-        verbose_name_plural = _("coupon plans")
-        ordering = ["id"]
-        constraints = [
-            models.CheckConstraint(condition=models.Q(points_per_yuan__gt=0), name="redemption_plan_ratio_positive"),
-            models.CheckConstraint(condition=models.Q(validity_days__gt=0), name="redemption_plan_validity_positive"),
-            models.CheckConstraint(
-                condition=models.Q(starts_at=None)
-                | models.Q(ends_at=None)
-                | models.Q(starts_at__lt=models.F("ends_at")),
-                name="redemption_plan_window_in_order",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Denomination(models.Model):
-    """A face value that a plan offers."""
-
-    plan = models.ForeignKey(CouponPlan, on_delete=models.CASCADE, related_name="denominations")
-    yuan = models.PositiveIntegerField(_("yuan"))
-
-    class Meta:
-        verbose_name = _("denomination")
-        verbose_name_plural = _("denominations")
-        ordering = ["yuan"]
-        constraints = [
-            models.UniqueConstraint(fields=["plan", "yuan"], name="redemption_denomination_once"),
-            models.CheckConstraint(condition=models.Q(yuan__gt=0), name="redemption_denomination_positive"),
-        ]
-
-    def __str__(self) -> str:
-        return f"¥{self.yuan}"
+LONGEST_CODE = 64
 
 
 class Coupon(models.Model):
-    """One issued code. ``key`` is the token of the form that asked for it: the same token gives the same coupon."""
+    """One issued code. ``key`` is the buyer's wish that asked for it: the same wish gives the same coupon.
 
-    plan = models.ForeignKey(CouponPlan, on_delete=models.PROTECT, verbose_name=_("plan"))
+    ``points_back`` is how many of its points went back when it became void or expired. ``order_no`` is the order that
+    it was used for, as far as anybody said, and ``used_in`` the shop.
+    """
+
+    # What a checkout names is not checked by foreign keys, as with redemptions: docs/decisions/0008.
+    plan = models.ForeignKey(CouponPlan, on_delete=models.PROTECT, verbose_name=_("plan"), db_constraint=False)
     member = models.ForeignKey(
-        "crm.Member", on_delete=models.PROTECT, related_name="coupons", verbose_name=_("member"), db_index=False
+        "crm.Member",
+        on_delete=models.PROTECT,
+        related_name="coupons",
+        verbose_name=_("member"),
+        db_index=False,
+        db_constraint=False,
     )
-    code = models.CharField(pgettext_lazy("of a coupon", "code"), max_length=20, unique=True)
+    code = models.CharField(pgettext_lazy("of a coupon", "code"), max_length=LONGEST_CODE, unique=True)
     yuan = models.PositiveIntegerField(_("worth (yuan)"))
     points = models.PositiveIntegerField(_("points spent"))
-    entry = models.OneToOneField("loyalty.Entry", on_delete=models.PROTECT, related_name="+", verbose_name=_("entry"))
+    entry = models.OneToOneField(
+        "loyalty.Entry", on_delete=models.PROTECT, related_name="+", verbose_name=_("entry"), db_constraint=False
+    )
     key = models.CharField(max_length=80, unique=True, editable=False)
     state = models.CharField(_("state"), max_length=10, choices=CouponState, default=CouponState.ISSUED)
     issued_at = models.DateTimeField(_("issued"))
@@ -84,21 +53,63 @@ class Coupon(models.Model):
         related_name="+",
         verbose_name=_("redeemed by"),
     )
+    used_in = models.ForeignKey(
+        "crm.Channel",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("used in the shop"),
+    )
+    order_no = models.CharField(_("order number"), max_length=64, blank=True, default="", db_default="")
+    void_at = models.DateTimeField(_("void since"), null=True, blank=True)
+    void_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("made void by"),
+    )
+    void_reason = models.CharField(_("why it is void"), max_length=300, blank=True, default="", db_default="")
+    points_back = models.PositiveIntegerField(_("points given back"), default=0, db_default=0)
 
     class Meta:
         verbose_name = _("coupon")
         verbose_name_plural = _("coupons")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["member", "-id"], name="redemption_coupon_member")]
+        indexes = [
+            models.Index(fields=["member", "-id"], name="redemption_coupon_member"),
+            # What the night looks through.
+            models.Index(fields=["expires_at", "id"], name="redemption_coupon_ready", condition=Q(state="issued")),
+        ]
         constraints = [
-            models.CheckConstraint(condition=models.Q(state__in=CouponState.values), name="redemption_coupon_state"),
+            models.CheckConstraint(condition=Q(state__in=CouponState.values), name="redemption_coupon_state"),
             models.CheckConstraint(
-                condition=models.Q(state=CouponState.USED, used_at__isnull=False)
-                | (~models.Q(state=CouponState.USED) & models.Q(used_at=None)),
+                condition=Q(state=CouponState.USED, used_at__isnull=False)
+                | (~Q(state=CouponState.USED) & Q(used_at=None)),
                 name="redemption_coupon_used_has_time",
             ),
+            models.CheckConstraint(
+                condition=(Q(state=CouponState.VOID, void_at__isnull=False) & ~Q(void_reason=""))
+                | (~Q(state=CouponState.VOID) & Q(void_at=None, void_reason="")),
+                name="redemption_coupon_void_has_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(points_back=0)
+                | Q(state__in=[CouponState.VOID, CouponState.EXPIRED], points_back__lte=models.F("points")),
+                name="redemption_coupon_points_back_when_over",
+            ),
         ]
-        permissions = [("use_coupon", _("Can mark coupons as used"))]
+        permissions = [
+            ("use_coupon", _("Can mark coupons as used")),
+            ("void_coupon", _("Can make coupons void")),
+            ("export_coupon", _("Can export coupons with their codes")),
+        ]
+        triggers = [
+            lives_once("coupon_lives_once"),
+            pgtrigger.Protect(name="coupon_kept", operation=pgtrigger.Delete),
+        ]
 
     def __str__(self) -> str:
         # Never the whole code: it is worth money, and this ends up in titles and logs.
@@ -119,3 +130,39 @@ class Coupon(models.Model):
     def last_moment(self) -> datetime:
         """The last instant of validity: its date is the last day on which the coupon can be used."""
         return self.expires_at - timedelta(microseconds=1)
+
+
+class PoolCode(models.Model):
+    """A code of the shop platform's own, good for ``yuan``. It is given out once: ``coupon`` is the one that has it.
+
+    ``valid_until`` is the first instant at which the platform no longer takes it; None when it did not say.
+    """
+
+    plan = models.ForeignKey(
+        CouponPlan, on_delete=models.PROTECT, related_name="pool", verbose_name=_("plan"), db_index=False
+    )
+    yuan = models.PositiveIntegerField(_("worth (yuan)"))
+    code = models.CharField(pgettext_lazy("of a coupon", "code"), max_length=LONGEST_CODE, unique=True)
+    valid_until = models.DateTimeField(_("taken by the platform until"), null=True, blank=True)
+    coupon = models.OneToOneField(
+        Coupon,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="pool_code",
+        verbose_name=_("coupon"),
+        db_constraint=False,
+    )
+    added_at = models.DateTimeField(_("added"))
+
+    class Meta:
+        verbose_name = _("code of the shop platform")
+        verbose_name_plural = _("codes of the shop platform")
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["plan", "yuan", "id"], name="redemption_poolcode_free", condition=Q(coupon=None))
+        ]
+
+    def __str__(self) -> str:
+        # Never the whole code: it is worth money.
+        return f"…{self.code[-4:]}"

@@ -2,6 +2,7 @@
 
 import pgtrigger
 
+from redemption.coupons.life import allowed_pairs as coupon_pairs
 from redemption.rewards.life import allowed_pairs
 
 
@@ -73,4 +74,45 @@ def tells_its_moves(name: str) -> pgtrigger.Trigger:
             RETURN NULL;
         """,
         condition=pgtrigger.AnyChange("state", "cancelled", "returned", "carrier", "tracking_number"),
+    )
+
+
+def lives_once(name: str) -> pgtrigger.Trigger:
+    """Let a coupon move along the edges of ``redemption.coupons.life`` only, and never change what was agreed. It may
+    be made valid for longer, never for less; and one whose points went back is over."""
+    pairs = ", ".join(f"('{before}', '{after}')" for before, after in coupon_pairs())
+    agreed = ["plan_id", "member_id", "code", "yuan", "points", "entry_id", "key", "issued_at"]
+    changed = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in agreed)
+    return pgtrigger.Trigger(
+        name=name,
+        level=pgtrigger.Row,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        func=f"""
+            IF {changed} OR NEW.expires_at < OLD.expires_at OR NEW.points_back < OLD.points_back THEN
+                RAISE EXCEPTION 'what was agreed of coupon % stays', OLD.id USING ERRCODE = 'PK002';
+            END IF;
+            IF NEW.state = OLD.state AND (NEW.used_at IS DISTINCT FROM OLD.used_at
+                                          OR NEW.points_back IS DISTINCT FROM OLD.points_back)
+               OR NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN ({pairs})
+               OR NEW.state = 'used' AND OLD.points_back > 0 THEN
+                RAISE EXCEPTION 'coupon %: % does not follow %', OLD.id, NEW.state, OLD.state
+                    USING ERRCODE = 'PK003';
+            END IF;
+            RETURN NEW;
+        """,
+    )
+
+
+def begins_counting(name: str) -> pgtrigger.Trigger:
+    """Give every new plan the row that counts what it gives out."""
+    return pgtrigger.Trigger(
+        name=name,
+        level=pgtrigger.Row,
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        func="""
+            INSERT INTO redemption_planuse (plan_id, coupons, yuan) VALUES (NEW.id, 0, 0);
+            RETURN NULL;
+        """,
     )

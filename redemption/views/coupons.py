@@ -1,6 +1,8 @@
 """The store, and the coupons a member holds."""
 
-from datetime import timedelta
+import unicodedata
+from datetime import datetime, timedelta
+from typing import Any
 
 from allauth.core import ratelimit
 from django.contrib import messages
@@ -13,7 +15,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from crm.api import Buyer
 from loyalty import api as loyalty
 from redemption.checkout import coupon_expiry, redeem_coupon
-from redemption.offers import Offer, current_offers, find_offer, shelf
+from redemption.coupons.counter import counter_for, counters
+from redemption.offers import Offer, current_terms, find_offer
 from redemption.refusals import Refused
 from redemption.tokens import new_token
 from redemption.views.buyers import before_id, for_buyers
@@ -21,16 +24,48 @@ from redemption.wallet import held_coupon, past_coupons, ready_coupons
 
 PAGE = 20
 MOST_READY = 100
+_DIGITS = 9
 
 
 @require_safe
 @for_buyers
 def store(request: HttpRequest, buyer: Buyer) -> HttpResponse:
-    """Everything that points can be turned into now."""
+    """Everything that points can be turned into now; ``?can=afford`` leaves out what they do not reach for."""
     at = timezone.now()
     summary = loyalty.summary(buyer.member_id, at)
-    offers = shelf(current_offers(at), summary.spendable - summary.debt)
-    return render(request, "redemption/store.html", {"page": "store", "summary": summary, "offers": offers})
+    seen = counters(buyer.member_id, summary.spendable - summary.debt, at)
+    affordable = request.GET.get("can") == "afford"
+    context = {
+        "page": "store",
+        "at": at,
+        "summary": summary,
+        "any_plan": bool(seen),
+        "affordable": affordable,
+        "counters": [counter for counter in seen if counter.affordable or not affordable],
+    }
+    return render(request, "redemption/store.html", context)
+
+
+@require_safe
+@for_buyers
+def amount(request: HttpRequest, buyer: Buyer, plan_id: int) -> HttpResponse:
+    """Where the form for any amount leads: to the page of that coupon, or back with what is wrong."""
+    at = timezone.now()
+    plans = current_terms(at, plan_id=plan_id, evenly=True)
+    if not plans:
+        raise Http404
+    [terms] = plans
+    typed = unicodedata.normalize("NFKC", request.GET.get("yuan", "")).strip()
+    yuan = int(typed) if typed.isdecimal() and len(typed) <= _DIGITS else None
+    span = terms.span
+    if yuan is not None and (terms.offer(yuan) or not span):
+        return redirect("redemption:confirm", plan_id, yuan)
+    if span:
+        bounds = {"least": span.least, "most": span.most, "step": span.step}
+        messages.error(
+            request, _("Please type a whole amount from ¥%(least)s to ¥%(most)s in steps of ¥%(step)s.") % bounds
+        )
+    return redirect("redemption:store")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -39,10 +74,14 @@ def confirm(request: HttpRequest, buyer: Buyer, plan_id: int, yuan: int) -> Http
     """Show what a coupon costs and what stays; on POST with the page's token, take it."""
     if request.method == "POST":
         return _redeem(request, buyer, plan_id, yuan)
-    offer = find_offer(plan_id, yuan, timezone.now())
+    at = timezone.now()
+    offer, limits, refusal = counter_for(buyer.member_id, plan_id, yuan, at)
     if offer is None:
-        raise Http404
-    return _confirm_page(request, buyer, offer)
+        if refusal is None:
+            raise Http404
+        messages.error(request, refusal.message())
+        return redirect("redemption:store")
+    return _confirm_page(request, buyer, offer, at, limits=limits, refusal=refusal)
 
 
 @require_safe
@@ -93,8 +132,7 @@ def _redeem(request: HttpRequest, buyer: Buyer, plan_id: int, yuan: int) -> Http
     return redirect("redemption:coupon", issued.pk)
 
 
-def _confirm_page(request: HttpRequest, buyer: Buyer, offer: Offer) -> HttpResponse:
-    at = timezone.now()
+def _confirm_page(request: HttpRequest, buyer: Buyer, offer: Offer, at: datetime, **more: Any) -> HttpResponse:
     summary = loyalty.summary(buyer.member_id, at)
     context = {
         "page": "store",
@@ -103,6 +141,10 @@ def _confirm_page(request: HttpRequest, buyer: Buyer, offer: Offer) -> HttpRespo
         "missing": offer.missing(summary.spendable - summary.debt),
         "left": summary.spendable - offer.points,
         "last_day": coupon_expiry(at, offer.validity_days) - timedelta(microseconds=1),
-        "token": new_token(buyer.member_id, offer.plan_id, offer.yuan, offer.points, at=at),
+        "at": at,
+        "token": new_token(
+            buyer.member_id, offer.plan_id, offer.yuan, offer.points, at=at, conditional=offer.tier is not None
+        ),
+        **more,
     }
     return render(request, "redemption/confirm.html", context)

@@ -21,7 +21,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from crm.api import Purpose, TokenRefused, take_shop_token
-from redemption.checkout import PlanNotOffered
+from redemption.coupons.refusals import PlanNotOffered
 from redemption.embeds.acting import agreement, sign_in, take_coupon
 from redemption.embeds.frames import content, inside, spoken
 from redemption.embeds.public import conditional, public_frame

@@ -19,9 +19,10 @@ from django.db.models import Sum
 from crm.models import Member
 from loyalty.models import Account, Entry, Lot
 from redemption import desk
-from redemption.checkout import NotEnoughPoints, redeem_coupon
+from redemption.checkout import redeem_coupon
+from redemption.coupons.refusals import NotEnoughPoints
 from redemption.models import Coupon, CouponPlan
-from redemption.tokens import new_token
+from redemption.tokens import Wish, new_token
 from tests.cast import GivePoints
 from tests.factories import CouponPlanFactory, StaffFactory
 
@@ -111,8 +112,8 @@ def rich(xiaolu: Member, give_points: GivePoints) -> Member:
 
 @pytest.fixture
 def redeem(rich: Member, plan: CouponPlan, at: datetime) -> Callable[[int], str]:
-    """What one session does: it sends the form of a page of its own, and tells how that went."""
-    tokens = [new_token(rich.pk, plan.pk, 5, 50, at=at) for _ in range(SESSIONS)]
+    """What one session does: it sends a wish of its own, and tells how that went."""
+    tokens = [Wish(rich.pk, plan.pk, 5, 50, False, number, at).token() for number in range(SESSIONS)]
 
     def redeem(session: int) -> str:
         try:

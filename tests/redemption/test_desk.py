@@ -79,7 +79,7 @@ def test_the_last_instant_counts_and_the_next_does_not(coupon: Coupon, clerk: Us
 
 
 def test_a_void_coupon_stays_unused(coupon: Coupon, clerk: User, at: datetime) -> None:
-    Coupon.objects.update(state=CouponState.VOID)
+    Coupon.objects.update(state=CouponState.VOID, void_at=at, void_reason="Sold on")
 
     assert desk.use(coupon.code, actor_id=clerk.pk, at=at).outcome is UseOutcome.VOID
 

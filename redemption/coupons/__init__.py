@@ -1,0 +1,1 @@
+"""Points into money off: what plans say, and what becomes of a coupon."""
