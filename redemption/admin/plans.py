@@ -157,14 +157,14 @@ class CouponPlanAdmin(ModelAdmin):
     @display(description=gettext_lazy("values"))
     def denominations_shown(self, plan: CouponPlan) -> str:
         values = [str(denomination) for denomination in plan.denominations.all()]
-        if plan.least_yuan is not None:
+        if plan.least_yuan is not None and plan.most_yuan is not None:
             values.append(f"{yuan(plan.least_yuan)}–{yuan(plan.most_yuan)}")
         return " ".join(values)
 
     @display(description=pgettext_lazy("coupons and yuan of a plan", "given out"))
     def given_out(self, plan: CouponPlan) -> str:
         """What has gone out, and of what budget; void coupons do not count."""
-        if plan.pk is None:
+        if plan._state.adding:
             return "–"
         words = {
             "coupons": _of(number(plan.use.coupons), plan.budget_coupons and number(plan.budget_coupons)),

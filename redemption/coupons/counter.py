@@ -121,12 +121,13 @@ def _limits(terms: Terms, at: datetime) -> list[tuple[str, int, datetime | None,
     """Return which limits a plan has at this moment: how many, counted from when, and when anew."""
     today = day_began(at)
     special = terms.special
-    all_of_them = [
+    all_of_them: list[tuple[str, int | None, datetime | None, datetime | None]] = [
         ("ever", terms.limits.ever, None, None),
         ("window", terms.limits.window, terms.starts_at, None),
-        ("special", special and special.limit, special and special.starts_at, special and special.ends_at),
         ("day", terms.limits.day, today, today + timedelta(days=1)),
     ]
+    if special:
+        all_of_them.insert(2, ("special", special.limit, special.starts_at, special.ends_at))
     return [(which, most, since, again_at) for which, most, since, again_at in all_of_them if most]
 
 

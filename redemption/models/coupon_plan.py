@@ -1,6 +1,7 @@
 """How points turn into money off."""
 
 from datetime import datetime
+from typing import Any
 
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -12,7 +13,7 @@ from redemption.choices import CodeSource
 from redemption.models.guards import begins_counting, kept_while
 
 
-def _whole(name: str, help_text: str = "") -> "models.PositiveIntegerField[int | None, int | None]":
+def _whole(name: Any, help_text: Any = "") -> "models.PositiveIntegerField[int | None, int | None]":
     """A whole number of at least one that may be left out."""
     return models.PositiveIntegerField(
         name, null=True, blank=True, validators=[MinValueValidator(1)], help_text=help_text

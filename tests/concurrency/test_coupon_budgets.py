@@ -36,7 +36,7 @@ def plan(transactional_db: None) -> CouponPlan:
 @pytest.fixture
 def crowd(transactional_db: None, at: datetime) -> list[Member]:
     """Sixteen members with five hundred points each."""
-    members = [MemberFactory(name=f"Buyer {number}") for number in range(SESSIONS)]
+    members: list[Member] = [MemberFactory(name=f"Buyer {number}") for number in range(SESSIONS)]
     for member in members:
         loyalty.adjust(member.pk, 500, key=f"gift:{member.pk}", at=at, reason="A gift", actor_id=None)
     return members

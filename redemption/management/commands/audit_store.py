@@ -7,14 +7,15 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 
-from redemption.rewards.proof import prove_store
+from redemption.coupons.proof import prove_coupons
+from redemption.rewards.proof import StoreReport, prove_store
 
 
 class Command(BaseCommand):
     help = (
         "Prove for all rewards that the stock is what the shop put in less what redemptions hold, and for all "
-        "redemptions that their points and codes are in the journal and the pool. Prints JSON; exits 1 and names what "
-        "does not add up."
+        "redemptions that their points and codes are in the journal and the pool; for all coupon plans that their "
+        "counters, points and codes are those of their coupons. Prints JSON; exits 1 and names what does not add up."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -22,7 +23,9 @@ class Command(BaseCommand):
             # One instant for all proofs, also while buyers are at it.
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            report = prove_store()
-        self.stdout.write(json.dumps(report.as_json(), indent=2))
+            goods, coupons = prove_store(), prove_coupons()
+        report = StoreReport(goods.rewards, goods.redemptions, [*goods.faults, *coupons.faults])
+        figures = {"coupon_plans": coupons.plans, "coupons": coupons.coupons}
+        self.stdout.write(json.dumps(report.as_json() | figures, indent=2))
         if not report.ok:
             sys.exit(1)

@@ -1,6 +1,7 @@
 """What becomes of a coupon: void with its points or without, ended by the night, and never anything else."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -29,7 +30,8 @@ def rich(xiaolu: Member, give_points: GivePoints) -> Member:
 
 def night(at: datetime, *, most: int = 100) -> list[tuple[int, int, int]]:
     """What each chunk of the night did: accounts, coupons, points."""
-    done, after = [], 0
+    done: list[tuple[int, int, int]] = []
+    after = 0
     while True:
         chunk = end_expired(at, at, after, most)
         if chunk.last is None:
@@ -174,7 +176,7 @@ class TestTheDatabase:
             Coupon.objects.filter(pk=coupon.pk).update(**change)
 
     def test_refuses_every_step_that_is_not_in_the_table(self, coupon: Coupon, at: datetime) -> None:
-        extra = {
+        extra: dict[CouponState, dict[str, Any]] = {
             CouponState.ISSUED: {"used_at": None, "void_at": None, "void_reason": ""},
             CouponState.USED: {"used_at": at, "void_at": None, "void_reason": ""},
             CouponState.EXPIRED: {"used_at": None, "void_at": None, "void_reason": ""},

@@ -71,7 +71,7 @@ class TestAnyAmount:
 
         assert Coupon.objects.get().points == 80
 
-    @pytest.mark.parametrize("typed", ["3", "0", "-2", "52", "x", "", "9" * 30, "2.5", "²"])
+    @pytest.mark.parametrize("typed", ["3", "0", "-2", "52", "x", "", "9" * 30, "2.5"])
     def test_another_amount_is_answered_with_the_bounds(
         self, typed: str, rich: Member, plan: CouponPlan, sign_in: SignIn
     ) -> None:
