@@ -164,7 +164,7 @@ class CouponPlanAdmin(ModelAdmin):
     @display(description=pgettext_lazy("coupons and yuan of a plan", "given out"))
     def given_out(self, plan: CouponPlan) -> str:
         """What has gone out, and of what budget; void coupons do not count."""
-        if plan._state.adding:
+        if not plan.pk:
             return "–"
         words = {
             "coupons": _of(number(plan.use.coupons), plan.budget_coupons and number(plan.budget_coupons)),

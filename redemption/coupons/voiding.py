@@ -62,7 +62,7 @@ def void_coupons(coupon_ids: Collection[int], *, reason: str, actor_id: int, at:
         loyalty.lock_accounts([], also=set(members))
         with connection.cursor() as cursor:
             cursor.execute(_VOID, {"ids": ids, "at": at, "actor": actor_id, "reason": reason.strip()})
-            over = [Over(*row, at) for row in cursor.fetchall()]
+            over = [Over(*(*row, at)) for row in cursor.fetchall()]
         points = give_back(over, why="void", at=at, reason=reason.strip(), actor_id=actor_id)
         log_actions(
             "coupon.void",
