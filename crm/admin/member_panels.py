@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.admin.mails import mails_panel
 from crm.admin.stafflog import action_label
 from crm.admin.tags import tags_panel
-from crm.admin.tiers import tier_panel
+from crm.admin.tier_history import tier_panel
 from crm.adminkit import PERSONAL_DATA, Panel, add_member_panel, masked_email, masked_phone, may
 from crm.models import Identity, Order, StaffAction
 

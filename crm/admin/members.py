@@ -24,7 +24,8 @@ from crm.admin import member_panels
 from crm.admin.member_import import MemberImportExportMixin
 from crm.admin.member_search import find_members
 from crm.admin.tags import TagFilter, member_tags_view, tag_many
-from crm.admin.tiers import TierFilter, grant_view
+from crm.admin.tier_by_hand import grant_view
+from crm.admin.tiers import TierFilter
 from crm.adminkit import (
     PERSONAL_DATA,
     Column,

@@ -11,9 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from crm.api import tier_at
-from crm.models import Member, StaffAction, Tier, TierGrant, User
+from crm.models import Channel, Member, StaffAction, Tier, TierGrant, User
 from crm.tiers.granting import grant_tier
+from crm.tiers.presets import load_scheme_preset
+from crm.tiers.schemebook import publish, save_draft
 from tests.cast import NOON, SHANGHAI
+from tests.crm.tiers.seller import Seller
 from tests.factories import MemberFactory, TierFactory
 from tests.staff import Grant
 
@@ -110,7 +113,9 @@ class TestGranting:
         return reverse("admin:crm_member_tier", args=[member.pk])
 
     def send(self, client: Client, member: Member, rung: Tier, **data: str) -> Any:
-        facts = {"tier": str(rung.pk), "last_day": "", "reason": "A good customer", "shown": ""}
+        facts = {
+            "tier": str(rung.pk), "last_day": "", "reason": "A good customer", "shown": "", "confirmed": "1",
+        }  # fmt: skip
         response: Any = client.post(self.page(member), facts | data)
         return response
 
@@ -129,6 +134,40 @@ class TestGranting:
             "tier.grant", keeper, xiaolu, "A good customer",
         )  # fmt: skip
         assert (action.details["tier"], action.details["replaced"]) == ("vip", None)
+
+    def test_nothing_is_given_before_it_was_confirmed(
+        self, keeper: User, client: Client, xiaolu: Member, rungs: list[Tier]
+    ) -> None:
+        give(xiaolu, "vip", until=datetime(2026, 4, 11, tzinfo=SHANGHAI))
+        shown = client.get(self.page(xiaolu)).context["form"].initial["shown"]
+        data = {"tier": str(rungs[2].pk), "last_day": "2026-12-31", "reason": "老朋友", "locked": "on", "shown": shown}
+
+        asked = client.post(self.page(xiaolu), data)
+
+        change = asked.context["change"]
+        assert (change.before, change.before_last_day) == ("VIP会员", date(2026, 4, 10))
+        assert (change.after, change.last_day, change.locked, change.reason) == (
+            "至尊VIP会员", date(2026, 12, 31), True, "老朋友",
+        )  # fmt: skip
+        assert TierGrant.objects.count() == 1
+        # What the page sends along is what was typed in.
+        form = asked.context["form"]
+        again = {bound.html_name: str(bound.value()) for bound in form} | {"confirmed": "1"}
+        client.post(self.page(xiaolu), again)
+        assert TierGrant.objects.latest("pk").tier.code == "svip"
+
+    def test_a_locked_tier_is_not_moved_by_the_rules(
+        self, keeper: User, client: Client, xiaolu: Member, rungs: list[Tier]
+    ) -> None:
+        self.send(client, xiaolu, rungs[1], locked="on")
+        assert TierGrant.objects.get().locked
+        assert StaffAction.objects.get().details["locked"] is True
+
+    def test_a_lock_without_an_end_is_warned_of(
+        self, keeper: User, client: Client, xiaolu: Member, rungs: list[Tier]
+    ) -> None:
+        data = {"tier": str(rungs[1].pk), "last_day": "", "reason": "老朋友", "locked": "on", "shown": ""}
+        assert "永远不会" in client.post(self.page(xiaolu), data).content.decode()
 
     def test_a_form_that_is_sent_twice_gives_the_tier_once(
         self, keeper: User, client: Client, xiaolu: Member, rungs: list[Tier]
@@ -195,6 +234,61 @@ class TestMemberPage:
     def test_without_a_grant_it_is_the_base_rung(self, keeper: User, client: Client, xiaolu: Member) -> None:
         data = self.panel(client, xiaolu)
         assert (data["held"], data["base"].code) == (None, "base")
+
+    def test_each_tier_says_how_it_came_with_the_figures_that_justified_it(
+        self, client: Client, grant: Grant, shop: Channel
+    ) -> None:
+        client.force_login(grant("crm.view_member", "crm.view_tierscheme"))
+        draft = load_scheme_preset("vancl", at=NOON - 60 * DAY, actor_id=None).draft
+        publish(draft.pk, effective_from=NOON - 60 * DAY, at=NOON - 60 * DAY, actor_id=None, reason="The first one")
+        seller = Seller(shop)
+        member = seller.member("豪客")
+        seller.buys(member, 2345, "2026-02-10")
+        grant_tier(
+            member.pk, "svip", at=NOON - timedelta(hours=1), until=None, actor_id=None, reason="老朋友", locked=True
+        )
+
+        page = client.get(reverse("admin:crm_member_change", args=[member.pk])).content.decode()
+
+        data = self.panel(client, member)
+        by_hand, by_the_rules = data["rows"]
+        assert by_hand["how"] == "手工"
+        assert by_the_rules["how"] == "按规则：达标升级"
+        assert "消费金额 2,345 元" in by_the_rules["why"][0]
+        assert "消费金额 ≥ 2,000 元" in by_the_rules["why"][1]
+        assert "已锁定" in page
+        assert reverse("admin:crm_tierscheme_change", args=[draft.pk]) in page
+
+    def test_it_says_where_he_stands_and_what_he_may_take(self, keeper: User, client: Client, shop: Channel) -> None:
+        draft = load_scheme_preset("linggou", at=NOON - 60 * DAY, actor_id=None).draft
+        save_draft(
+            draft.pk,
+            {},
+            [
+                {"tier": "vip", "reach": [{"metric": "spend", "at_least": 1000}]},
+                {"tier": "svip", "reach": [{"metric": "spend", "at_least": 4000}]},
+            ],
+        )
+        publish(draft.pk, effective_from=NOON - 60 * DAY, at=NOON - 60 * DAY, actor_id=None, reason="The first one")
+        seller = Seller(shop)
+        member = seller.member("豪客")
+        seller.buys(member, 900, "2026-02-20")
+        assert "90 %" in self.panel(client, member)["standing"][0]
+
+        seller.buys(member, 200, "2026-02-21")
+        assert "可领取“VIP会员”" in self.panel(client, member)["offer"]
+
+    def test_the_history_costs_the_same_however_long_it_is(self, keeper: User, client: Client, xiaolu: Member) -> None:
+        def queries() -> int:
+            with CaptureQueriesContext(connection) as captured:
+                self.panel(client, xiaolu)
+            return len(captured)
+
+        give(xiaolu, "vip", at=NOON - 30 * DAY)
+        few = queries()
+        for number in range(10):
+            give(xiaolu, ("svip", "vip")[number % 2], at=NOON - (20 - number) * DAY)
+        assert queries() == few
 
     def test_only_those_who_may_give_a_tier_are_offered_to(self, client: Client, grant: Grant, xiaolu: Member) -> None:
         client.force_login(grant("crm.view_member"))

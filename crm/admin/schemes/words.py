@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,8 +11,8 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from crm.choices import Review, Taking, WindowKind
-from crm.models import Tier, TierGrant
+from crm.choices import GrantSource, OfferKind, Review, Taking, WindowKind
+from crm.models import Tier, TierGrant, TierOffer, TierStanding
 from crm.price_words import percent_in_words, plain
 from crm.tiers.metrics import find_metric
 from crm.tiers.scheme import Mark, Scheme, mark_from_json
@@ -185,6 +186,43 @@ def _lines(scheme: Scheme, tiers: Mapping[str, Tier]) -> dict[str, tuple[str, st
     return lines | {said.name: (said.label, said.text) for said in settings_in_words(scheme)}
 
 
+def how_in_words(grant: TierGrant) -> str:
+    """How a member came by a tier: "By the rules: reached"."""
+    if grant.source == GrantSource.MANUAL or not grant.move:
+        return str(grant.get_source_display())
+    return _("%(source)s: %(move)s") % {"source": grant.get_source_display(), "move": grant.get_move_display()}
+
+
+def standing_in_words(standing: TierStanding, tiers: Mapping[str, Tier]) -> list[str]:
+    """How far a member is from the next tier, and from losing the one he holds, as the last review saw it."""
+    names = {tier.rank: tier.name for tier in tiers.values()}
+    said = []
+    if standing.next_rank is not None and standing.next_share is not None and standing.next_rank in names:
+        facts = {"percent": percent_rounded_down(standing.next_share), "tier": names[standing.next_rank]}
+        said.append(_("%(percent)s %% of what “%(tier)s” asks for is there") % facts)
+    if standing.keep_share is not None:
+        percent = percent_rounded_down(standing.keep_share)
+        if standing.keep_due_at is not None:
+            facts = {"percent": percent, "day": _day(standing.keep_due_at)}
+            said.append(_("%(percent)s %% of what keeping the tier takes; it is checked on %(day)s") % facts)
+        else:
+            said.append(_("%(percent)s %% of what keeping the tier takes") % {"percent": percent})
+    return said
+
+
+def percent_rounded_down(share: Decimal) -> int:
+    """A share between 0 and 1 in whole percent, so that 100 means all of it."""
+    return int(share * 100)
+
+
+def offer_in_words(offer: TierOffer) -> str:
+    """What a member may take himself, and until when."""
+    facts = {"tier": offer.tier.name, "until": _moment(offer.until)}
+    if offer.kind == OfferKind.RENEWAL:
+        return _("May take another term of “%(tier)s” before %(until)s") % facts
+    return _("May take “%(tier)s” before %(until)s") % facts
+
+
 def grant_in_words(grant: TierGrant) -> list[str]:
     """Why a member holds a tier, sentence by sentence: what was counted, over which time, and what was asked for."""
     figures: Mapping[str, Any] = grant.figures or {}
@@ -209,6 +247,10 @@ def _stretch(grant: TierGrant) -> str:
 
 def _day(at: Any) -> str:
     return date_format(localtime(at), "SHORT_DATE_FORMAT") if at else "–"
+
+
+def _moment(at: datetime) -> str:
+    return date_format(localtime(at), "SHORT_DATETIME_FORMAT")
 
 
 def tiers_by_code() -> dict[str, Tier]:
