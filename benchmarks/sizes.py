@@ -34,6 +34,7 @@ PLANS = {
     "flash_sale": Plan("the same, one reward for everybody", "pgbench TPC-B, same clients", 12, 100_000),
     "accrue": Plan("accruals of orders in batches of a thousand", "pgbench TPC-B, one client", 2, 100_000),
     "nightly": Plan("a night with a tenth of all lots due", "UPDATE of as many rows of a bare table", 3, 100_000),
+    "tier_review": Plan("a review of all members' tiers", "reading the same tables once", 5, 100_000),
     "audit": Plan("the proof that the whole ledger adds up", "reading all entries once", 10, 100_000),
     "statement": Plan("a page of 20 entries of one long account", "pgbench select-only, one client", 100_000, 1),
     "import_orders": Plan("Taobao order list → orders, members, points", "COPY of the same file", 6, 20_000),

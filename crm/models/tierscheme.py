@@ -258,12 +258,15 @@ class TierStanding(models.Model):
     Shares are between 0 and 1: how much of what a tier asks for is there. ``next_rank`` is the lowest rung above his.
     """
 
+    # Without a foreign key in the database, which would lock each member's row in every first review. Members are never
+    # deleted.
     member = models.OneToOneField(
         "crm.Member",
         on_delete=models.PROTECT,
         primary_key=True,
         related_name="tier_standing",
         verbose_name=_("member"),
+        db_constraint=False,
     )
     next_rank = models.PositiveSmallIntegerField(_("next rank"), null=True, blank=True)
     next_share = models.DecimalField(_("share of the next tier"), max_digits=5, decimal_places=4, null=True, blank=True)

@@ -23,8 +23,9 @@ from crm.choices import Effect, Fall, KeepCheck, Taking, WindowKind
 from crm.models import Member, Tier
 from crm.tiers.decide import Occasion
 from crm.tiers.figures_sql import Members
+from crm.tiers.looks import Look
 from crm.tiers.scheme import Scheme
-from crm.tiers.statements import Look, decision_sql
+from crm.tiers.statements import decision_sql
 from crm.tiers.windows import Window, window_start
 
 MEMBERS_PER_CHUNK = 20_000

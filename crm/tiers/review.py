@@ -22,6 +22,7 @@ from crm.events import OrderChanges
 from crm.tiers.applying import apply_moves, lapse, lapsing, lock_members, write_standings
 from crm.tiers.decide import Occasion
 from crm.tiers.figures_sql import Members
+from crm.tiers.looks import Look
 from crm.tiers.proofs import (
     look_for_undone_grants,
     schemes_of_grants,
@@ -32,7 +33,7 @@ from crm.tiers.proofs import (
 from crm.tiers.scheme import Scheme
 from crm.tiers.schemebook import Segment, segments
 from crm.tiers.staging import look, staged_ids
-from crm.tiers.statements import Look, ended_members
+from crm.tiers.statements import ended_members
 
 # A term of a month that ended years ago is followed by so many others at most before the review gives up.
 _MOST_TERMS = 200
@@ -113,9 +114,10 @@ class Part:
 
     def _do_ends(self, until: datetime) -> None:
         """Go through all terms that ended up to an instant, each by the scheme that was in force then."""
+        members = self.members
         for _round in range(_MOST_TERMS):
             with transaction.atomic(), connection.cursor() as cursor:
-                ended = ended_members(cursor, self.known[-1].scheme, self.members, self.known[0].since, until)
+                ended = ended_members(cursor, self.known[-1].scheme, members, self.known[0].since, until)
                 done: Counter[str] = Counter()
                 for segment in self.known:
                     ids = [member_id for member_id, end in ended if self._segment_at(end) is segment]
@@ -125,6 +127,8 @@ class Part:
             self.moves += done
             if not done:
                 return
+            # Only whoever got another term can have one that is over as well.
+            members = Members(ids=[member_id for member_id, _end in ended])
 
     def _do_claims(self) -> None:
         """End claims whose time is over, and withdraw those whose mark is no longer met."""

@@ -10,8 +10,9 @@ from django.db.backends.utils import CursorWrapper
 
 from crm.tiers.decide import Occasion
 from crm.tiers.figures_sql import Members, Values, figures_json_sql
+from crm.tiers.looks import Look
 from crm.tiers.scheme import Scheme
-from crm.tiers.statements import Look, decision_sql
+from crm.tiers.statements import decision_sql
 
 _TABLES = """
 CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_move (

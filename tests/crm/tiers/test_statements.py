@@ -31,9 +31,9 @@ from crm.choices import (
 from crm.models import Channel, Member, Order, Tier, TierGrant, TierOffer, TierScheme, TierStanding
 from crm.tiers.decide import Decision, Holding, Move, Occasion, Offer, Standing, counters_begin, decide
 from crm.tiers.figures_sql import Members
+from crm.tiers.looks import Look
 from crm.tiers.scheme import Mark, Rung, Scheme, Threshold
 from crm.tiers.staging import look
-from crm.tiers.statements import Look
 from crm.tiers.windows import Window, term_end, window_start
 from tests.cast import SHANGHAI
 from tests.factories import ChannelFactory, TierFactory
