@@ -225,6 +225,7 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {
     "request_login_code": "20/m/ip,3/m/key",  # "key" is the address asked for.
     "redeem_coupon": "10/m/user,100/d/user",
+    "check_coupon": "60/m/user,1500/d/user",
     "redeem_reward": "10/m/user,100/d/user",
     "campaign_code": "20/m/ip,5/m/user,50/d/user",
     "referral_link": "20/m/user,200/d/user",

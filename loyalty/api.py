@@ -5,6 +5,7 @@ from loyalty.audit import audit
 from loyalty.checkin import SIGN_IN, CheckInBoard, NoSignInRule, SignedIn, check_in, checkin_board
 from loyalty.choices import EntryKind
 from loyalty.drawing import drawing, find_entry
+from loyalty.earned_rates import EarnedRates, earned_rates
 from loyalty.earning.calendar import LunarWindow, Window, YearlyWindow, contains
 from loyalty.explain import explain, headline
 from loyalty.figures import MonthFlow, PointsTotals, monthly_flow, points_totals
@@ -53,6 +54,7 @@ __all__ = [
     "SIGN_IN",
     "AccountSummary",
     "CheckInBoard",
+    "EarnedRates",
     "EntryKind",
     "InsufficientPoints",
     "JournalError",
@@ -87,6 +89,7 @@ __all__ = [
     "checkin_board",
     "contains",
     "drawing",
+    "earned_rates",
     "expire_due",
     "explain",
     "find_entry",

@@ -23,6 +23,14 @@ def new_code() -> str:
     return f"{body}{mod_37_36.calc_check_digit(body, ALPHABET)}"
 
 
+def new_codes(number: int) -> list[str]:
+    """Return ``number`` fresh codes, no two alike."""
+    codes: dict[str, None] = {}
+    while len(codes) < number:
+        codes.update(dict.fromkeys(new_code() for _ in range(number - len(codes))))
+    return list(codes)
+
+
 def spoken(code: str) -> str:
     """Return the code in groups, as buyers and staff see it."""
     return "-".join(code[start : start + _GROUP] for start in range(0, len(code), _GROUP))

@@ -59,10 +59,7 @@ class UseResult:
 
 def look_up(code: str) -> Coupon | None:
     """Return the coupon of a code as typed by a person, with plan and member, or None when there is none."""
-    stored = read_code(code)
-    if stored is None:
-        return None
-    return Coupon.objects.select_related("plan", "member", "used_by").filter(code=stored).first()
+    return Coupon.objects.select_related("plan", "member", "used_by").filter(code=_as_stored(code)).first()
 
 
 @transaction.atomic
@@ -71,14 +68,14 @@ def use(code: str, *, actor_id: int, at: datetime, reason: str = "") -> UseResul
 
     ``code`` is what was typed. The staff log gets a line for every coupon used and for every refusal but typing errors.
     """
-    stored = read_code(code)
-    if stored is None:
-        return UseResult(UseOutcome.MISTYPED)
+    stored = _as_stored(code)
     # The state is tested and changed by one statement, so there is no moment between the look and the use.
     ready = Coupon.objects.filter(code=stored, state=CouponState.ISSUED, expires_at__gt=at)
     used = ready.update(state=CouponState.USED, used_at=at, used_by_id=actor_id) == 1
     coupon = look_up(stored)
     outcome = UseOutcome.USED if used else _why_not(coupon)
+    if coupon is None and read_code(code) is None:
+        return UseResult(UseOutcome.MISTYPED)
     log_action(
         "coupon.use" if used else "coupon.refuse",
         actor_id=actor_id,
@@ -90,6 +87,11 @@ def use(code: str, *, actor_id: int, at: datetime, reason: str = "") -> UseResul
         yuan=coupon.yuan if coupon else None,
     )
     return UseResult(outcome, coupon)
+
+
+def _as_stored(typed: str) -> str:
+    """Return what was typed as a code of ours is stored; what cannot be one of ours is the platform's, or none."""
+    return read_code(typed) or typed.replace("\x00", "").strip()
 
 
 def _why_not(coupon: Coupon | None) -> UseOutcome:

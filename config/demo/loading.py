@@ -20,7 +20,9 @@ from crm.tiers.defaults import make_usual_tiers
 from loyalty import api as loyalty
 from redemption import desk
 from redemption.checkout import redeem_coupon
-from redemption.models import Coupon, CouponPlan, Denomination
+from redemption.choices import CodeSource
+from redemption.coupons.voiding import void_coupons
+from redemption.models import Coupon, CouponPlan, Denomination, PlanWindow, PoolCode
 from redemption.tokens import new_token
 
 CHANNEL_CODE = "demo"
@@ -33,6 +35,8 @@ _TAKEN: dict[Role, tuple[tuple[int, ...], int]] = {
 }
 _OTHER_TAKERS = 40
 _USED_SHARE = 0.4
+_POOL_CODES = 30
+_POOL_TAKERS = 12
 
 
 class OtherData(Exception):
@@ -78,12 +82,12 @@ def _is_loaded(channel: Channel) -> bool:
 
 def _load(channel: Channel, files: ShopFiles, at: datetime) -> Loaded:
     publish_rules(at)
-    plan = _make_plans(at)
+    plan, pooled = _make_plans(at)
     counts = Counts()
     for path in (files.orders, files.details):
         counts.add(_import(channel, path, at))
     expired = loyalty.expire_due(at)
-    coupons = _take_coupons(channel, plan, at)
+    coupons = _take_coupons(channel, plan, pooled, at)
     # Last, so that one of the cast has already spent what this list takes back.
     counts.add(_import(channel, files.refunds, at))
     return Loaded(counts=counts, coupons=coupons, expired_points=expired.points, week=files.week)
@@ -93,29 +97,54 @@ def _import(channel: Channel, path: Path, at: datetime) -> Counts:
     return pipeline.run_file(pipeline.Source(path, channel), at=at)
 
 
-def _make_plans(at: datetime) -> CouponPlan:
-    """Make the shop's coupon plans and return the one that is always offered."""
+def _make_plans(at: datetime) -> tuple[CouponPlan, CouponPlan]:
+    """Make the shop's coupon plans; return the one that is always offered, and the one whose codes are a platform's."""
     standing = CouponPlan.objects.create(
         name="山野红包",
         description="全店通用，下单时把红包码发给客服即可抵扣；每单限用一个。",
         points_per_yuan=10,
         validity_days=90,
+        least_yuan=1,
+        most_yuan=200,
     )
     festival = CouponPlan.objects.create(
         name="采茶节红包",
-        description="采茶节期间 8 积分换 1 元，全店通用，领取后 30 天内有效。",
-        points_per_yuan=8,
+        description="采茶节期间兑换更划算，全店通用，领取后 30 天内有效。",
+        points_per_yuan=10,
         validity_days=30,
         starts_at=at - timedelta(days=2),
         ends_at=at + timedelta(days=14),
+        limit_window=5,
+        budget_yuan=20_000,
     )
-    offered = [(standing, (5, 10, 20, 50)), (festival, (20, 100))]
+    PlanWindow.objects.create(
+        plan=festival, name="采茶节", points_per_yuan=5, starts_at=at - timedelta(days=2),
+        ends_at=at + timedelta(days=5), limit=2,
+    )  # fmt: skip
+    pooled = CouponPlan.objects.create(
+        name="店铺平台券",
+        description="兑换后在店铺下单时填写券码。",
+        points_per_yuan=10,
+        validity_days=60,
+        source=CodeSource.POOL,
+        low_codes=20,
+        limit_day=1,
+    )
+    offered = [(standing, (5, 10, 20, 50)), (festival, (20, 100)), (pooled, (5, 10))]
     Denomination.objects.bulk_create(Denomination(plan=plan, yuan=yuan) for plan, values in offered for yuan in values)
-    return standing
+    # The first of them is over the moment after it is taken, so that the demo has an expired coupon too.
+    ends = [at + timedelta(seconds=1), *([None] * (_POOL_CODES - 1))]
+    PoolCode.objects.bulk_create(
+        PoolCode(plan=pooled, yuan=yuan, code=f"TB{yuan:02}{number:06}", valid_until=end, added_at=at)
+        for yuan in (5, 10)
+        for number, end in enumerate(ends, start=1)
+    )
+    return standing, pooled
 
 
-def _take_coupons(channel: Channel, plan: CouponPlan, at: datetime) -> int:
-    """Let the cast and some of the richest buyers take coupons, and use some of them. Returns how many were taken."""
+def _take_coupons(channel: Channel, plan: CouponPlan, pooled: CouponPlan, at: datetime) -> int:
+    """Let the cast and some of the richest buyers take coupons, use some of them and make one void. Returns how many
+    were taken."""
     cashier, _created = User.objects.get_or_create(
         username=_CASHIER, defaults={"first_name": "前台", "is_active": False}
     )
@@ -130,6 +159,9 @@ def _take_coupons(channel: Channel, plan: CouponPlan, at: datetime) -> int:
             desk.use(coupon.code, actor_id=cashier.pk, at=at)
         taken += len(coupons)
     rng = Random(SEED)
+    from_pool = [_take(member_id, pooled, 5, at).pk for member_id, _balance in _richest(channel)[:_POOL_TAKERS]]
+    void_coupons(from_pool[-1:], reason="买家换了收货账号，重新兑换", actor_id=cashier.pk, at=at)
+    taken += len(from_pool)
     for member_id, balance in _richest(channel):
         coupon = _take(member_id, plan, rng.choice([yuan for yuan in (5, 10, 20, 50) if yuan * 10 <= balance]), at)
         if rng.random() < _USED_SHARE:

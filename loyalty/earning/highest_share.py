@@ -69,6 +69,14 @@ def highest_share(ruleset: RuleSet, point_value: Decimal, zone: tzinfo = UTC) ->
     return best
 
 
+def usual_points(compiled: CompiledSet) -> int:
+    """What an order of 100 yuan earns on an ordinary day, of a product without a policy of its own and a buyer of the
+    base tier."""
+    order = _timed(datetime.combine(ORDINARY_DAY, time(12), tzinfo=compiled.zone))
+    line = LineFacts(policy=NORMAL, paid=PRICE)
+    return evaluate(compiled, order._replace(paid=PRICE, lines=(line,)), MemberFacts()).points
+
+
 def _prices(ruleset: RuleSet) -> list[int]:
     prices = {PRICE}
     for rule in ruleset.in_order():

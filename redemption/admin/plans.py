@@ -1,24 +1,31 @@
 """Coupon plans: what coupons buyers are offered, and for how many points."""
 
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.forms.models import BaseInlineFormSet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from crm.adminkit import may, person
 from crm.api import log_action
+from redemption.admin import coupon_pages
 from redemption.choices import CodeSource
-from redemption.models import CouponPlan, Denomination, PlanWindow
+from redemption.coupons.guarding import costs_in_words
+from redemption.models import CouponPlan, Denomination, PlanWindow, PoolCode
 from redemption.templatetags.shop import number, yuan
 
 
@@ -109,13 +116,14 @@ class CouponPlanAdmin(ModelAdmin):
     """Issued coupons keep the terms they were issued under, whatever happens to their plan."""
 
     form = PlanForm
+    actions_detail = ("codes", "preview")
     list_display = (
-        "name", "points_per_yuan", "denominations_shown", "given_out", "validity_days", "active", "starts_at",
-        "ends_at",
+        "name", "points_per_yuan", "denominations_shown", "given_out", "codes_left", "validity_days", "active",
+        "starts_at", "ends_at",
     )  # fmt: skip
-    readonly_fields = ("given_out",)
+    readonly_fields = ("given_out", "cost_in_sales")
     fieldsets = (
-        (None, {"fields": ("name", "description", ("points_per_yuan", "validity_days"), "active")}),
+        (None, {"fields": ("name", "description", ("points_per_yuan", "validity_days"), "cost_in_sales", "active")}),
         (gettext_lazy("When, and for whom"), {"fields": (("starts_at", "ends_at"), "min_tier")}),
         (
             gettext_lazy("Any amount"),
@@ -141,7 +149,33 @@ class CouponPlanAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CouponPlan]:
         plans: QuerySet[CouponPlan] = super().get_queryset(request)
-        return plans.select_related("use").prefetch_related("denominations")
+        plans = plans.select_related("use").prefetch_related("denominations")
+        return plans.annotate(fewest=_fewest_codes(timezone.now()))
+
+    # --- pages of one plan ----------------------------------------------------------------------------------------
+
+    def has_codes_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return may(request, coupon_pages.ADD_CODES) and _pooled(object_id)
+
+    def has_preview_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return may(request, coupon_pages.PREVIEW) and may(request, "crm.view_member")
+
+    @action(description=gettext_lazy("Codes"), permissions=["codes"], icon="password")
+    def codes(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """What is in the pool of the plan, and how more comes in."""
+        return coupon_pages.codes_page(self, request, object_id)
+
+    @action(description=gettext_lazy("As a member sees it"), permissions=["preview"], icon="visibility")
+    def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What a member would see at a moment."""
+        return coupon_pages.preview_page(self, request, object_id)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Say what is given away, once the special ratios are saved too."""
+        super().save_related(request, form, formsets, change)
+        for words, high in costs_in_words(form.instance, timezone.now()):
+            if high:
+                messages.warning(request, words)
 
     def save_model(self, request: HttpRequest, obj: CouponPlan, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -161,6 +195,23 @@ class CouponPlanAdmin(ModelAdmin):
             values.append(f"{yuan(plan.least_yuan)}–{yuan(plan.most_yuan)}")
         return " ".join(values)
 
+    @display(description=gettext_lazy("what a yuan of coupon costs"))
+    def cost_in_sales(self, plan: CouponPlan) -> str:
+        """In sales, at the earning rules of now: for the usual ratio and each special one that is not over."""
+        if not plan.pk:
+            return _("Shown when the plan is saved.")
+        return format_html_join(
+            mark_safe("<br>"), "{}", [(words,) for words, _high in costs_in_words(plan, timezone.now())]
+        )
+
+    @display(description=gettext_lazy("codes left"), label={"few": "warning", "none": "danger", "some": "success"})
+    def codes_left(self, plan: CouponPlan) -> tuple[str, str] | str:
+        """The codes that the scarcest denomination of a pool has left."""
+        if plan.source != CodeSource.POOL:
+            return ""
+        left: int = plan.fewest or 0  # type: ignore[attr-defined]
+        return ("some" if left >= plan.low_codes else "few" if left else "none"), number(left)
+
     @display(description=pgettext_lazy("coupons and yuan of a plan", "given out"))
     def given_out(self, plan: CouponPlan) -> str:
         """What has gone out, and of what budget; void coupons do not count."""
@@ -175,3 +226,19 @@ class CouponPlanAdmin(ModelAdmin):
 
 def _of(used: str, budget: str | int | None) -> str:
     return f"{used} / {budget}" if budget else used
+
+
+def _pooled(object_id: str | None) -> bool:
+    return object_id is None or (
+        object_id.isdecimal() and CouponPlan.objects.filter(pk=object_id, source=CodeSource.POOL).exists()
+    )
+
+
+def _fewest_codes(at: datetime) -> Subquery:
+    """The free codes of the denomination that has the fewest."""
+    good = Q(valid_until=None) | Q(valid_until__gt=at)
+    free = PoolCode.objects.filter(good, plan=OuterRef("plan"), yuan=OuterRef("yuan"), coupon=None).order_by()
+    counted = Coalesce(Subquery(free.values("plan").annotate(n=Count("pk")).values("n")), 0)
+    return Subquery(
+        Denomination.objects.filter(plan=OuterRef("pk")).annotate(free=counted).order_by("free").values("free")[:1]
+    )

@@ -1,7 +1,7 @@
 """What one member sees of a plan: what he may take, what is left of his limits, and what stands against it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
@@ -75,6 +75,18 @@ def counter_for(
     rank = rank_of(member_id, at) if terms.tier else 0
     limits = limits_left([terms], member_id, at)[plan_id]
     return offer, limits, _not_his(terms, rank, limits)
+
+
+def counter_of(member_id: int, plan_id: int, funds: int, at: datetime) -> Counter | None:
+    """Return one plan as a member with ``funds`` points would see it at a moment, also when it is not offered then: the
+    refusal says so. None when there is no such plan."""
+    plans = current_terms(at, plan_id=plan_id, evenly=True)
+    if not plans:
+        return None
+    [terms] = plans
+    limits = limits_left(plans, member_id, at)[plan_id]
+    seen = _counter(terms, funds, rank_of(member_id, at), limits)
+    return replace(seen, refusal=closed(terms, at) or seen.refusal)
 
 
 def closed(terms: Terms, at: datetime) -> Refused | None:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from redemption.choices import CouponState, Standing
-from redemption.codes import spoken
+from redemption.codes import read_code, spoken
 from redemption.models.coupon_plan import CouponPlan
 from redemption.models.guards import lives_once
 
@@ -124,7 +124,8 @@ class Coupon(models.Model):
     @property
     def spoken_code(self) -> str:
         """The code in groups, as it is read aloud and printed."""
-        return spoken(self.code)
+        # A code of the shop platform is shown as the platform wrote it.
+        return spoken(self.code) if read_code(self.code) == self.code else self.code
 
     @property
     def last_moment(self) -> datetime:

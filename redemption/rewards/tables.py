@@ -35,14 +35,17 @@ class TableRow:
     cells: Mapping[str, str]
 
 
-def read_columns(path: Path, titles: Titles, *, most: int) -> Iterator[TableRow]:
+def read_columns(
+    path: Path, titles: Titles, *, most: int, optional: Titles = MappingProxyType({})
+) -> Iterator[TableRow]:
     """Yield the rows of a table, at most ``most``, with the cells of the columns that ``titles`` name, trimmed.
 
-    The first title of a field is the one that refusals ask for. A row that ends early has empty cells. Raises
-    ``UnreadableFile`` where the file as a whole is of no use; what that means, ``whole_file_in_words`` says.
+    The first title of a field is the one that refusals ask for; columns of ``optional`` may be missing. A row that
+    ends early has empty cells. Raises ``UnreadableFile`` where the file as a whole is of no use; what that means,
+    ``whole_file_in_words`` says.
     """
     table = open_table(path)
-    fields = {_plain(title): field for field, names in titles.items() for title in names}
+    fields = {_plain(title): field for field, names in (*titles.items(), *optional.items()) for title in names}
     places: dict[str, int] = {}
     for place, title in enumerate(table.header):
         field = fields.get(_plain(title))

@@ -4,18 +4,23 @@ import unicodedata
 from datetime import datetime, timedelta
 from typing import Any
 
+import segno
 from allauth.core import ratelimit
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from crm.api import Buyer
 from loyalty import api as loyalty
 from redemption.checkout import coupon_expiry, redeem_coupon
+from redemption.choices import CodeSource, Standing
 from redemption.coupons.counter import counter_for, counters
+from redemption.models import Coupon
 from redemption.offers import Offer, current_terms, find_offer
 from redemption.refusals import Refused
 from redemption.tokens import new_token
@@ -108,8 +113,25 @@ def coupon(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
     found = held_coupon(buyer.member_id, pk)
     if found is None:
         raise Http404
-    context = {"page": "coupons", "coupon": found, "standing": found.standing(timezone.now())}
+    standing = found.standing(timezone.now())
+    context = {
+        "page": "coupons",
+        "coupon": found,
+        "standing": standing,
+        "qr": _qr(request, found) if standing == Standing.ISSUED else "",
+    }
     return render(request, "redemption/coupon.html", context)
+
+
+def _qr(request: HttpRequest, held: Coupon) -> str:
+    """Return the picture that leads staff to the desk with this code. Who is no staff is asked to sign in, whatever the
+    code. A code of the shop platform is of no use to our desk, so it stands there by itself."""
+    if held.plan.source == CodeSource.POOL:
+        said = held.code
+    else:
+        query = urlencode({"code": held.code})
+        said = request.build_absolute_uri(f"{reverse('admin:redemption_coupon_check')}?{query}")
+    return segno.make(said, micro=False, error="m").svg_data_uri(scale=5, border=3, dark="#000", light="#fff")
 
 
 def _redeem(request: HttpRequest, buyer: Buyer, plan_id: int, yuan: int) -> HttpResponse:
