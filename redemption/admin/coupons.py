@@ -168,10 +168,12 @@ class CouponAdmin(EndlessAdmin):
         # Before anything is looked up: to whoever may not look, all codes are alike.
         if not may(request, USE_COUPON):
             raise PermissionDenied
-        if (request.method == "POST" or request.GET.get("code")) and (
-            limited := ratelimit.consume_or_429(request, action="check_coupon", user=request.user, limit_get=True)
-        ):
-            return limited
+        if request.method == "POST" or request.GET.get("code"):
+            limited: HttpResponse | None = ratelimit.consume_or_429(
+                request, action="check_coupon", user=request.user, limit_get=True
+            )
+            if limited is not None:
+                return limited
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "title": _("Check a coupon"),

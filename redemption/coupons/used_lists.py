@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.utils.functional import Promise
@@ -139,7 +139,13 @@ def mark_used(
     """Write down that coupons were used, all in one transaction; return how many became so. Those that were used, made
     void or given back meanwhile are left alone, so the same again changes nothing."""
     columns = [list(column) for column in zip(*uses, strict=True)] or [[], [], []]
-    values = {"ids": columns[0], "times": columns[1], "orders": columns[2], "actor": actor_id, "channel": channel_id}
+    values: dict[str, Any] = {
+        "ids": columns[0],
+        "times": columns[1],
+        "orders": columns[2],
+        "actor": actor_id,
+        "channel": channel_id,
+    }
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(_MARK, values)

@@ -77,8 +77,8 @@ class TestPreview:
         client.force_login(grant("redemption.view_couponplan", "redemption.preview_couponplan", "crm.view_member"))
         address = reverse("admin:redemption_couponplan_preview", args=[plan.pk])
 
-        now = client.get(address, {"member": xiaolu.pk}).context["seen"]
-        later = client.get(address, {"member": xiaolu.pk, "at": "2026-03-11T13:00"}).context["seen"]
+        now = client.get(address, {"member": str(xiaolu.pk)}).context["seen"]
+        later = client.get(address, {"member": str(xiaolu.pk), "at": "2026-03-11T13:00"}).context["seen"]
 
         assert (now.terms.points_per_yuan, later.terms.points_per_yuan) == (10, 5)
 
