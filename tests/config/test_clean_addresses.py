@@ -1,10 +1,15 @@
-"""A NUL in an address is refused; it never reaches the database."""
+"""A NUL in an address or a field is refused, and so is a ticked row that is none; they never reach the database."""
 
 import pytest
 from django.contrib.admin import site
-from django.test import Client
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import BadRequest
+from django.db import DataError
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
+from config.clean_addresses import NoNulMiddleware
 from crm.models import Member
 from tests.factories import StaffFactory
 
@@ -41,3 +46,33 @@ def test_a_percent_sign_before_two_noughts_that_was_typed_is_none(client: Client
 def test_the_page_says_what_happened_in_the_words_of_the_shop(client: Client) -> None:
     response = client.get("/admin/crm/member/?q=%00", headers={"accept-language": "en"})
     assert "The request was not understood" in response.content.decode()
+
+
+@pytest.mark.parametrize("ticked", ["abc", "1,2", "\0"])
+@pytest.mark.parametrize(
+    ("page", "action"), [("crm_member", "add_tags"), ("crm_product", "change_policy"), ("crm_mail", "drop")]
+)
+def test_a_ticked_row_that_is_no_number_is_refused(page: str, action: str, ticked: str, client: Client) -> None:
+    response = client.post(
+        reverse(f"admin:{page}_changelist"), {"action": action, ACTION_CHECKBOX_NAME: ["1", ticked], "index": "0"}
+    )
+
+    assert response.status_code == 400
+
+
+class TestFailures:
+    """What a page failed on is looked at only then."""
+
+    @staticmethod
+    def asked(exception: Exception, **fields: str) -> None:
+        middleware = NoNulMiddleware(lambda request: HttpResponse())
+        middleware.process_exception(RequestFactory().post("/", fields), exception)
+
+    @pytest.mark.parametrize("exception", [ValueError("no text has NUL"), DataError("no text has NUL")])
+    def test_a_nul_in_a_field_is_the_sender_s_fault(self, exception: Exception) -> None:
+        with pytest.raises(BadRequest):
+            self.asked(exception, code="tea\0pot")
+
+    def test_other_failures_stay_what_they_are(self) -> None:
+        self.asked(ValueError("a bug"), code="teapot")
+        self.asked(KeyError("a bug"), code="tea\0pot")
