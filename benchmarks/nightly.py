@@ -1,13 +1,14 @@
-"""A night's work where a tenth of all lots have lost their validity.
+"""A night's work where a tenth of all lots have lost their validity, and one member of 365 has his birthday.
 
 The measure is what the engine needs merely to change as many rows: UPDATE in a bare copy of the lots.
 """
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
+from datetime import time as clock
 from pathlib import Path
 
-from benchmarks.ledger import AT, Shape, fill, proven
+from benchmarks.ledger import AT, Shape, fill, proven, rest
 from benchmarks.sizes import Size
 
 DUE_OF = 10
@@ -21,11 +22,13 @@ def run(folder: Path, size: Size) -> dict[str, float | int]:
     lots = max(size.rows // size.members, 1)
     fill(size.members, Shape(lots=lots, due_of=DUE_OF))
     close_due_days(AT - timedelta(days=1))  # The nights before did that.
+    _reward_birthdays()
+    rest()
     bare = _update_of_bare_rows()
     begun = time.perf_counter()
     steps = run_nightly(AT, at=AT)
     seconds = time.perf_counter() - begun
-    taken = sum(step.lots for step in steps if step.step == "expire")
+    taken = sum(step.lots for step in steps if step.step in {"expire", "birthdays"})
     bare = min(bare, _update_of_bare_rows())
     proven("the night")
     return {
@@ -38,6 +41,21 @@ def run(folder: Path, size: Size) -> dict[str, float | int]:
         **{f"{step.step}_seconds": round(step.seconds, 2) for step in steps},
         "update_seconds": round(bare, 2),
     }
+
+
+def _reward_birthdays() -> None:
+    """Publish rules that give points for birthdays, from this day's on: nobody has one to catch up."""
+    from loyalty.earning.kinds import Birthday, Spend
+    from loyalty.earning.ruleset import Rule, RuleSet
+    from loyalty.rulebook import draft_of, publish, save_draft
+    from loyalty.validity import programme_zone
+
+    zone = programme_zone()
+    morning = datetime.combine(AT.astimezone(zone).date(), clock.min, tzinfo=zone)
+    rules = RuleSet(1, (Rule("spend", Spend(points=1)), Rule("birthday", Birthday(points=50))))
+    draft = draft_of(0, at=morning, actor_id=None)
+    save_draft(draft.pk, rules.as_json()["rules"])
+    publish(draft.pk, effective_from=morning, at=morning, actor_id=None, reason="Benchmark")
 
 
 def _update_of_bare_rows() -> float:

@@ -8,14 +8,15 @@ import subprocess
 from functools import cached_property
 from pathlib import Path
 
-from config.embedded import places
+from config.embedded import places, sizing
 from config.embedded.process import Identity, ServerError, bound, open_to, private_folder, unprivileged
 from config.embedded.server import Server
 
 EXTENSIONS = ("btree_gist", "pg_stat_statements", "pg_trgm")
 READY_LINE = 7  # postmaster.pid: the eighth line says "ready" once connections are accepted.
 ENOUGH_SHARED_MEMORY = 256_000_000  # Bytes of /dev/shm that parallel queries need; a container's may be smaller.
-# For a small machine: two cores, a shop's worth of memory, a disk that is not spinning.
+# For a small machine: two cores, a disk that is not spinning. A durable server has more memory where there is more:
+# see ``sizing``.
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -170,8 +171,10 @@ class Postgres(Server):
         settings = SETTINGS | {"unix_socket_directories": str(self.sockets), "port": str(places.DATABASE_PORT)}
         if not self.durable:
             settings |= THROWAWAY_SETTINGS
-        elif self._run("postgres", "-C", "wal_compression", "-c", "wal_compression=lz4").returncode == 0:
-            settings["wal_compression"] = "lz4"  # Not every build has it.
+        else:
+            settings |= sizing.settings(sizing.memory(), sizing.free_disk(self.home))
+            if self._run("postgres", "-C", "wal_compression", "-c", "wal_compression=lz4").returncode == 0:
+                settings["wal_compression"] = "lz4"  # Not every build has it.
         if places.SHARED_MEMORY.is_dir():
             memory = os.statvfs(places.SHARED_MEMORY)
             if memory.f_frsize * memory.f_blocks < ENOUGH_SHARED_MEMORY:

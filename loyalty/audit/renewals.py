@@ -4,15 +4,18 @@ Each ``LotRenewal`` begins with the end that the one before left, and a lot that
 them says. In a mismatch instants are text in UTC, and ``never`` stands for no end.
 """
 
+from collections.abc import Iterator
+
+from loyalty.audit.reading import Piece, mismatches
 from loyalty.audit.report import Findings
-from loyalty.audit.scope import Scope, find
+from loyalty.audit.scope import Scope
 
 
-def check_renewals(scope: Scope, findings: Findings) -> None:
+def check_renewals(scope: Scope, findings: Findings) -> Iterator[Piece]:
     """Prove the chain of each lot's renewals. With a scope, of lots whose account or validity was touched since."""
     lots = "TRUE" if scope.whole else _TOUCHED.format(accounts=scope.accounts("l.account_id"))
     query = _RENEWALS.format(lots=lots, expected=_INSTANT.format("t.expected"), actual=_INSTANT.format("t.actual"))
-    find(findings, query, {**scope.values, "since": scope.since})
+    yield mismatches("renewals", findings, query, {**scope.values, "since": scope.since})
 
 
 # A change of policy renews lots and writes no entry, so that its accounts are not among those that were touched.

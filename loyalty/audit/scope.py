@@ -7,11 +7,13 @@ from typing import Any, cast
 
 from django.db import connection
 
-from loyalty.audit import report
-from loyalty.audit.report import Findings
+MOST_WINDOWS = 10_000
+NO_ID = 1 << 62  # Further than any sequence gets.
 
 Progress = Callable[[str, float], None]
 """Is told which part runs and which share of it is done, from 0 to 1."""
+
+Rows = list[tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -47,31 +49,21 @@ def touched_since(since: datetime) -> Scope:
     )
 
 
-def fetch(query: str, values: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-    """Run a query and return its rows."""
+def fetch(query: str, values: dict[str, Any] | None = None) -> Rows:
+    """Run a query in this thread's session and return its rows."""
     with connection.cursor() as cursor:
         cursor.execute(query, values or {})
-        return cast("list[tuple[Any, ...]]", cursor.fetchall())
-
-
-def find(findings: Findings, query: str, values: dict[str, Any]) -> None:
-    """Run a query that gives a row for every mismatch: check, account, row, expected, actual. However many there are,
-    only so many of each check as can be named come over."""
-    findings.add_rows(fetch(_COUNTED.format(query=query), {**values, "named": report.NAMED_ROWS}))
-
-
-_COUNTED = """
-    SELECT found.law, found.account_id, found.named, found.expected, found.actual, found.total
-      FROM (
-          SELECT m.*, count(*) OVER (PARTITION BY m.law) AS total,
-                 row_number() OVER (PARTITION BY m.law ORDER BY m.account_id, m.named) AS place
-            FROM ({query}) AS m (law, account_id, named, expected, actual)
-      ) AS found
-     WHERE found.place <= %(named)s
-"""
+        return cast("Rows", cursor.fetchall())
 
 
 def windows(low: int, high: int, size: int) -> Iterator[tuple[int, int]]:
-    """Cut a range of ids into windows of ``size``, which all begin at a multiple of it. Both ends belong to it."""
-    for start in range(low - low % size, high + 1, size):
-        yield start, start + size - 1
+    """Cut a range of ids into windows of ``size``, which all begin at a multiple of it. Both ends belong to it.
+
+    The first and the last one reach as far as ids do: whatever names a row that was never there is in one of them. A
+    single row with an id from nowhere makes the windows larger, and not more than can be looked at.
+    """
+    high = max(low, high)
+    size *= (high - low) // (size * MOST_WINDOWS) + 1
+    starts = range(low - low % size, high + 1, size)
+    for start in starts:
+        yield -NO_ID if start == starts[0] else start, NO_ID if start == starts[-1] else start + size - 1

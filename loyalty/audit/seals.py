@@ -7,15 +7,18 @@ are its rows looked at one by one.
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from loyalty.audit.reading import Piece, find
 from loyalty.audit.report import Findings, Mismatch
-from loyalty.audit.scope import Progress, Scope, fetch, find, windows
+from loyalty.audit.scope import NO_ID, Rows, Scope, fetch, windows
 from loyalty.models import DayClose
 
-# A multiple of the 4096 ids of a block. The entries of a window are hashed in memory, some 80 MB of them.
-IDS_PER_WINDOW = 1 << 18
+# A multiple of the 4096 ids of a block. What is hashed in a window stays in the processor's own memory.
+IDS_PER_WINDOW = 1 << 16
 
 # What a day's entries of each kind add to its figures: kind, whether the points go out, figure, which sum, sign.
 _FIGURES: dict[tuple[str, bool], tuple[tuple[str, str, int], ...]] = {
@@ -46,32 +49,64 @@ class _Day:
     figures: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_NAMES, 0))
 
 
-def check_seals(scope: Scope, findings: Findings, progress: Progress) -> tuple[int, str]:
-    """Prove the seals. Returns how many days are closed, and the digest of the last one in hexadecimal.
+class SealCheck:
+    """The proof of the seals: pieces to read, and what they come to.
 
     With a scope only days that ended since then are proved entry by entry; the chain over the days always is.
     """
-    closes = list(DayClose.objects.order_by("number"))
-    _check_chain(closes, findings)
-    recent = [close for close in closes if scope.since is None or close.ends_at >= scope.since]
-    if recent or scope.whole:
+
+    def __init__(self, scope: Scope, closes: list[DayClose]) -> None:
+        self._closes = closes
+        self._recent = [close for close in closes if scope.since is None or close.ends_at >= scope.since]
+        self._days: dict[int, _Day] = defaultdict(_Day)
         # A whole audit looks at all seals there are: their day may be the one that is missing.
-        first, lowest = (1, 0) if scope.whole else (recent[0].number, min(close.sealed_from for close in recent))
-        settled = closes[-1].sealed_to if closes else 0
-        days = _days(first, lowest, progress)
-        for close in recent:
-            _check_day(close, days.pop(close.number, _Day()), settled, findings)
-        for number, day in sorted(days.items()):
+        self._first = 1 if scope.whole else self._recent[0].number if self._recent else 0
+        self._lowest = 0 if scope.whole else min((close.sealed_from for close in self._recent), default=0)
+        self._unread = -NO_ID if scope.whole else self._lowest
+        self._settled = closes[-1].sealed_to if closes else 0
+        self._with_unsealed: list[dict[str, int]] = []
+
+    def pieces(self) -> Iterator[Piece]:
+        """Seals and entries, window by window."""
+        if not self._first:
+            return
+        low, high = fetch(_IDS, {"lowest": self._lowest})[0]
+        for start, end in windows(low, high, IDS_PER_WINDOW):
+            bounds = {"lowest": max(start - 1, self._lowest), "highest": min(end, self._settled)}
+            # Days before those that are looked at stay unread.
+            values = {"first": self._first, "low": max(start, self._unread + 1), "high": end, **bounds}
+            yield Piece("seals", _BLOCKS, values, partial(self._take, bounds), in_order=True)
+
+    def _take(self, bounds: dict[str, int], rows: Rows) -> None:
+        """Add a window to its days. It must come after the windows with lower ids."""
+        for number, block, digest, intact, *figures in rows:
+            if number is None:
+                _, _, there, sealed, *_ = figures
+                if there != sealed:
+                    self._with_unsealed.append(bounds)
+            elif block is None:
+                _add_up(self._days[number].figures, tuple(figures))
+            else:
+                self._days[number].chain.update(digest)
+                if not intact:
+                    self._days[number].differing.append(block)
+
+    def conclude(self, findings: Findings) -> None:
+        """Say what differs, when all pieces have been read."""
+        _check_chain(self._closes, findings)
+        for close in self._recent:
+            _check_day(close, self._days.pop(close.number, _Day()), self._settled, findings)
+        for number, day in sorted(self._days.items()):
             _name_rows(number, day.differing, _ENTRY_DIFFERS, findings)
             findings.add(Mismatch("seal_has_its_day", 0, f"close {number}", number, 0))
-        progress("unsealed", 0)
-        _check_unsealed(lowest, settled, findings)
-    return len(closes), closes[-1].digest.hex() if closes else ""
+        # Where every entry that exists was sealed, none can have come later: somebody put it there.
+        for bounds in self._with_unsealed:
+            find(findings, _UNSEALED, bounds)
 
 
 def _check_chain(closes: list[DayClose], findings: Findings) -> None:
     """Each row has the digest that its figures make, follows the one before, and opens with what that closed with."""
-    written = dict(fetch("SELECT c.number, loyalty_close_digest(c) FROM loyalty_dayclose AS c"))
+    written: dict[int, bytes] = dict(fetch("SELECT c.number, loyalty_close_digest(c) FROM loyalty_dayclose AS c"))
     before: DayClose | None = None
     for close in closes:
         row = f"day {close.day}"
@@ -89,23 +124,6 @@ def _check_chain(closes: list[DayClose], findings: Findings) -> None:
         before = close
 
 
-def _days(first: int, lowest: int, progress: Progress) -> dict[int, _Day]:
-    """What each day from the number ``first`` on is now, by its number. Its entries have ids above ``lowest``."""
-    days: dict[int, _Day] = defaultdict(_Day)
-    low, high = fetch(_SEALED_IDS, {"lowest": lowest})[0]
-    for start, end in windows(low, high, IDS_PER_WINDOW):
-        progress("seals", max(start - low, 0) / max(high - low, 1))
-        for number, block, digest, intact, *kind in fetch(_BLOCKS, {"first": first, "low": start, "high": end}):
-            day = days[number]
-            if block is None:
-                _add_up(day.figures, tuple(kind))
-                continue
-            day.chain.update(digest)
-            if not intact:
-                day.differing.append(block)
-    return days
-
-
 def _add_up(figures: dict[str, int], kind: tuple[Any, ...]) -> None:
     name, goes_out, entries, late, points, pending, held = kind
     sums = {"points": points, "pending": pending, "held": held}
@@ -115,11 +133,10 @@ def _add_up(figures: dict[str, int], kind: tuple[Any, ...]) -> None:
         figures[figure] += sign * sums[column]
 
 
-_SEALED_IDS = """
-    SELECT coalesce(min(entry_id), 1), coalesce(max(entry_id), 0) FROM loyalty_entryseal WHERE entry_id > %(lowest)s
-"""
+_IDS = "SELECT coalesce(min(id), 1), coalesce(max(id), 0) FROM loyalty_entry WHERE id > %(lowest)s"
 
-# Entries and seals are joined once, for the digests of the blocks (the first rows) and for the figures (the last ones).
+# Entries and seals are joined once: for the digests of the blocks (the first rows), for the figures (the next ones),
+# and for how many entries there are and how many of them are sealed (the last row).
 _BLOCKS = """
     WITH sealed AS MATERIALIZED (
         SELECT s.close_id, s.entry_id, s.digest, coalesce(e.digest = s.digest, FALSE) AS intact,
@@ -149,13 +166,19 @@ _BLOCKS = """
       LEFT JOIN loyalty_dayclose AS c ON c.number = k.close_id
      WHERE k.kind IS NOT NULL
      GROUP BY k.close_id, k.kind, k.points < 0
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL,
+           (SELECT count(*) FROM loyalty_entry WHERE id > %(lowest)s AND id <= %(highest)s),
+           count(*) FILTER (WHERE k.kind IS NOT NULL AND k.entry_id > %(lowest)s AND k.entry_id <= %(highest)s),
+           NULL, NULL, NULL
+      FROM sealed AS k
 """
 
 
 def _check_day(close: DayClose, day: _Day, settled: int, findings: Findings) -> None:
     """A day whose seals still make its digest has altered entries at worst; one whose entries make it has altered
     seals. If neither does, both were touched, or a row is gone: then the day itself is named too, and the entries that
-    would make its digest with a seal of theirs. Up to ``settled`` those are named anyway (``_check_unsealed``)."""
+    would make its digest with a seal of theirs. Up to ``settled`` those are named anyway (``_UNSEALED``)."""
     sealed = bytes(close.seals_digest)
     if day.chain.digest() == sealed:
         _name_rows(close.number, day.differing, _ENTRY_DIFFERS, findings)
@@ -247,11 +270,6 @@ _SEAL_DIFFERS = f"""
       JOIN loyalty_entry AS e ON e.id = s.entry_id
      WHERE loyalty_entry_digest(e) <> s.digest
 """
-
-
-def _check_unsealed(lowest: int, highest: int, findings: Findings) -> None:
-    """Where every entry that exists was sealed, none can have come later: somebody put it there."""
-    find(findings, _UNSEALED, {"lowest": lowest, "highest": highest})
 
 
 _UNSEALED = """

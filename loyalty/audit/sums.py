@@ -4,40 +4,35 @@ Each query reads a table once for several checks and gives a row for every misma
 in any way, and only then says which checks it fails: a million sound accounts are not asked ten questions each.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from loyalty.audit.reading import Piece, mismatches
 from loyalty.audit.report import Findings
-from loyalty.audit.scope import Progress, Scope, fetch, find, windows
+from loyalty.audit.scope import Scope, fetch, windows
 
-# So many entries at a time are joined with what hangs on them: the hash tables stay in memory.
-IDS_PER_WINDOW = 1 << 22
+# So many entries or lots at a time are joined with what hangs on them: it stays in the processor's own memory.
+IDS_PER_WINDOW = 1 << 18
 # Reading the entries again for some accounts more is cheaper than sums of all accounts that do not fit into memory.
 ACCOUNTS_PER_WINDOW = 1 << 18
 
 
-def check_accounts(scope: Scope, findings: Findings, progress: Progress) -> None:
+def check_accounts(scope: Scope, findings: Findings) -> Iterator[Piece]:
     """Each account is the sum of its entries, of its lots and of its holds, and its balance runs on from entry to
     entry. These tables know no foreign keys, so entries without their account count as one."""
     if not scope.whole:
-        find(findings, _accounts(scope.accounts), scope.values)
+        yield mismatches("accounts", findings, _accounts(scope.accounts), scope.values)
         return
     query = _accounts(lambda column: f"{column} BETWEEN %(low)s AND %(high)s")
     low, high = fetch(_ACCOUNT_IDS)[0]
     for start, end in windows(low, high, ACCOUNTS_PER_WINDOW):
-        progress("accounts", max(start - low, 0) / max(high - low, 1))
-        find(findings, query, {"low": start, "high": end})
+        yield mismatches("accounts", findings, query, {"low": start, "high": end})
 
 
 def _accounts(among: Callable[[str], str]) -> str:
     return _ACCOUNTS.format(entries=among("account_id"), members=among("a.member_id"), lots=among("account_id"))
 
 
-# Of whatever names an account, so that an entry whose account is gone is not overlooked.
-_ACCOUNT_IDS = """
-    SELECT least(min(a.member_id), (SELECT min(account_id) FROM loyalty_entry), 1),
-           greatest(max(a.member_id), (SELECT max(account_id) FROM loyalty_entry), 0)
-      FROM loyalty_account AS a
-"""
+_ACCOUNT_IDS = "SELECT coalesce(min(member_id), 1), coalesce(max(member_id), 0) FROM loyalty_account"
 
 # A balance runs on when what the entries found, with what the last one left, is what they left, with the nothing before
 # the first. Sums of hashes compare the two without putting the entries of an account in order; only of accounts where
@@ -103,60 +98,58 @@ _ACCOUNTS = """
 """
 
 
-def check_entries(scope: Scope, findings: Findings, progress: Progress) -> None:
+def check_entries(scope: Scope, findings: Findings) -> Iterator[Piece]:
     """What hangs on an entry, its lot, its hold and what it drew from which lots, is its own and of its size."""
-    query = _ENTRIES.format(
-        entries=scope.entry_ids("e.id"),
-        lots=scope.entry_ids("l.entry_id"),
-        uses=scope.entry_ids("u.entry_id"),
-        holds=scope.entry_ids("h.entry_id"),
-    )
+    among = {
+        "entries": scope.entry_ids("e.id"),
+        "lots": scope.entry_ids("l.entry_id"),
+        "uses": scope.entry_ids("u.entry_id"),
+        "holds": scope.entry_ids("h.entry_id"),
+    }
+    there, missing = (_HANGING.format(**among | {"entries": base.format(**among)}) for base in (_THERE, _MISSING))
+    query = _ENTRIES.format(there=there, missing=missing)
     if not scope.whole:
-        find(findings, query, scope.values)
+        yield mismatches("entries", findings, query, scope.values)
         return
     low, high = fetch(_ENTRY_IDS)[0]
     for start, end in windows(low, high, IDS_PER_WINDOW):
-        progress("entries", max(start - low, 0) / max(high - low, 1))
-        find(findings, query, {"low": start, "high": end})
+        yield mismatches("entries", findings, query, {"low": start, "high": end}, in_order=True)
 
 
-# Of whatever names an entry, so that a lot or a use whose entry is gone is not overlooked.
-_ENTRY_IDS = """
-    SELECT least(e.low, l.low, u.low, h.low, 1), greatest(e.high, l.high, u.high, h.high, 0)
-      FROM (SELECT min(id) AS low, max(id) AS high FROM loyalty_entry) AS e,
-           (SELECT min(entry_id) AS low, max(entry_id) AS high FROM loyalty_lot) AS l,
-           (SELECT min(entry_id) AS low, max(entry_id) AS high FROM loyalty_lotuse) AS u,
-           (SELECT min(entry_id) AS low, max(entry_id) AS high FROM loyalty_hold) AS h
-"""
+_ENTRY_IDS = "SELECT coalesce(min(id), 1), coalesce(max(id), 0) FROM loyalty_entry"
 
-# ``moved`` is what an entry added to balance and pending together. Whatever left an account came out of lots to the
-# last point; only taking back may leave a debt. What came back went into lots, except for what settled a debt. What
-# brings new points has a lot of their size, and nothing else has one. In the checks of ownership the figures are
-# accounts.
-_ENTRIES = """
-    WITH wrong AS (
-        SELECT coalesce(e.id, l.entry_id, u.entry_id, h.entry_id) AS entry_id, e.id IS NOT NULL AS known,
+# What hangs on entries, and what is wrong with it in any way. ``moved`` is what an entry added to balance and pending
+# together. Whatever left an account came out of lots to the last point; only taking back may leave a debt. What came
+# back went into lots, except for what settled a debt. What brings new points has a lot of their size, and nothing else
+# has one. In the checks of ownership the figures are accounts.
+_HANGING = """
+        SELECT e.id AS entry_id, e.known,
                coalesce(e.account_id, l.account_id, h.account_id, u.low_account, 0) AS account_id,
-               coalesce(e.account_id, 0) AS entry_account, e.kind, coalesce(e.points, 0) AS points,
-               coalesce(e.points + e.pending, 0) AS moved, CASE WHEN e.kind = 'hold' THEN e.held ELSE 0 END AS held,
+               coalesce(e.account_id, 0) AS entry_account, e.kind, e.points, e.points + e.pending AS moved,
+               CASE WHEN e.kind = 'hold' THEN e.held ELSE 0 END AS held,
                l.id AS lot_id, l.account_id AS lot_account, coalesce(l.points, 0) AS lot_points,
                u.entry_id IS NOT NULL AND (
                    u.lost OR u.low_account <> coalesce(e.account_id, 0) OR u.high_account <> coalesce(e.account_id, 0)
                ) AS strays, coalesce(u.points, 0) AS drawn,
                h.id AS hold_id, h.account_id AS hold_account, coalesce(h.points, 0) AS hold_points
-          FROM (SELECT * FROM loyalty_entry AS e WHERE {entries}) AS e
-          FULL JOIN (SELECT * FROM loyalty_lot AS l WHERE {lots}) AS l ON l.entry_id = e.id
-          FULL JOIN (
+          FROM {entries} AS e
+          LEFT JOIN (SELECT * FROM loyalty_lot AS l WHERE {lots}) AS l ON l.entry_id = e.id
+          LEFT JOIN (
+              WITH used AS MATERIALIZED (
+                  SELECT u.entry_id, u.lot_id, u.points FROM loyalty_lotuse AS u WHERE {uses}
+              )
               SELECT u.entry_id, sum(u.points)::bigint AS points, min(o.account_id) AS low_account,
                      max(o.account_id) AS high_account, bool_or(o.id IS NULL) AS lost
-                FROM loyalty_lotuse AS u
-                LEFT JOIN loyalty_lot AS o ON o.id = u.lot_id
-               WHERE {uses}
+                FROM used AS u
+                LEFT JOIN (
+                    SELECT o.id, o.account_id
+                      FROM loyalty_lot AS o
+                     WHERE o.id BETWEEN (SELECT min(lot_id) FROM used) AND (SELECT max(lot_id) FROM used)
+                ) AS o ON o.id = u.lot_id
                GROUP BY u.entry_id
-          ) AS u ON u.entry_id = coalesce(e.id, l.entry_id)
-          FULL JOIN (SELECT * FROM loyalty_hold AS h WHERE {holds}) AS h
-            ON h.entry_id = coalesce(e.id, l.entry_id, u.entry_id)
-         WHERE e.id IS NULL
+          ) AS u ON u.entry_id = e.id
+          LEFT JOIN (SELECT * FROM loyalty_hold AS h WHERE {holds}) AS h ON h.entry_id = e.id
+         WHERE NOT e.known
             OR l.account_id <> e.account_id
             OR coalesce(l.points, 0)
                <> CASE
@@ -169,7 +162,28 @@ _ENTRIES = """
             OR u.lost OR u.low_account <> e.account_id OR u.high_account <> e.account_id
             OR coalesce(h.points, 0) <> CASE WHEN e.kind = 'hold' THEN e.held ELSE 0 END
             OR h.account_id <> e.account_id
-    )
+"""
+_THERE = """(
+    SELECT id, TRUE AS known, account_id, kind, points, pending, held FROM loyalty_entry AS e WHERE {entries}
+)"""
+# Entries that are not there, but that something hangs on.
+_MISSING = """(
+    SELECT lost.entry_id AS id, FALSE AS known, NULL::bigint AS account_id, NULL AS kind, 0 AS points, 0 AS pending,
+           0 AS held
+      FROM (
+          SELECT l.entry_id FROM loyalty_lot AS l
+           WHERE {lots} AND NOT EXISTS (SELECT FROM loyalty_entry AS e WHERE e.id = l.entry_id AND {entries})
+          UNION
+          SELECT u.entry_id FROM loyalty_lotuse AS u
+           WHERE {uses} AND NOT EXISTS (SELECT FROM loyalty_entry AS e WHERE e.id = u.entry_id AND {entries})
+          UNION
+          SELECT h.entry_id FROM loyalty_hold AS h
+           WHERE {holds} AND NOT EXISTS (SELECT FROM loyalty_entry AS e WHERE e.id = h.entry_id AND {entries})
+      ) AS lost
+)"""
+
+_ENTRIES = """
+    WITH wrong AS MATERIALIZED ({there} UNION ALL {missing})
     SELECT v.law, w.account_id, v.named, v.expected, v.actual
       FROM wrong AS w
      CROSS JOIN LATERAL (
@@ -198,22 +212,19 @@ _ENTRIES = """
 """
 
 
-def check_lots(scope: Scope, findings: Findings) -> None:
+def check_lots(scope: Scope, findings: Findings) -> Iterator[Piece]:
     """Each lot lacks exactly what was drawn from it, and each hold what its entries spent and gave back."""
     if scope.whole:
         query = _LOTS.format(lots="l.id BETWEEN %(low)s AND %(high)s", drawn="u.lot_id BETWEEN %(low)s AND %(high)s")
         low, high = fetch(_LOT_IDS)[0]
         for start, end in windows(low, high, IDS_PER_WINDOW):
-            find(findings, query, {"low": start, "high": end})
+            yield mismatches("lots", findings, query, {"low": start, "high": end}, in_order=True)
     else:
         lots = scope.accounts("l.account_id")
         drawn = f"u.lot_id IN (SELECT l.id FROM loyalty_lot AS l WHERE {lots})"
-        find(findings, _LOTS.format(lots=lots, drawn=drawn), scope.values)
-    find(
-        findings,
-        _HOLDS.format(holds=scope.accounts("h.account_id"), entries=scope.accounts("e.account_id")),
-        scope.values,
-    )
+        yield mismatches("lots", findings, _LOTS.format(lots=lots, drawn=drawn), scope.values)
+    holds = _HOLDS.format(holds=scope.accounts("h.account_id"), entries=scope.accounts("e.account_id"))
+    yield mismatches("holds", findings, holds, scope.values)
 
 
 _LOT_IDS = "SELECT coalesce(min(id), 1), coalesce(max(id), 0) FROM loyalty_lot"

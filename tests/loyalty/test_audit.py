@@ -121,6 +121,23 @@ def test_an_entry_that_vanished_is_found_by_the_ones_after_it(xiaolu: Member) ->
     assert found("lot_is_of_its_entry") == [(xiaolu.pk, f"lot {orphan.pk}", xiaolu.pk, 0)]
 
 
+@pytest.mark.parametrize("nowhere", [-5, 10**15])
+def test_a_lot_that_hangs_on_an_entry_from_nowhere_is_found(xiaolu: Member, nowhere: int) -> None:
+    target = lot("in")
+    tamper(Lot, "UPDATE loyalty_lot SET entry_id = %s WHERE id = %s", nowhere, target.pk)
+
+    assert found("lot_is_of_its_entry") == [(xiaolu.pk, f"lot {target.pk}", xiaolu.pk, 0)]
+    assert found("new_points_have_their_lot") == [(xiaolu.pk, f"entry {entry('in').pk}", 100, 0)]
+
+
+@pytest.mark.parametrize("nowhere", [-5, 10**15])
+def test_a_use_that_hangs_on_an_entry_from_nowhere_is_found(xiaolu: Member, nowhere: int) -> None:
+    use = LotUse.objects.get(entry__key="out")
+    tamper(LotUse, "UPDATE loyalty_lotuse SET entry_id = %s WHERE id = %s", nowhere, use.pk)
+
+    assert found("entry_drew_on_own_lots") == [(xiaolu.pk, f"lot use {use.pk}", 0, xiaolu.pk)]
+
+
 def test_a_lot_of_another_size_than_its_accrual_is_found(xiaolu: Member) -> None:
     tamper(Lot, "UPDATE loyalty_lot SET points = 150 WHERE id = %s", lot("in").pk)
 
