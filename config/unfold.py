@@ -94,6 +94,8 @@ NAVIGATION = [
     _group(
         _("Store"),
         _list(_("Redemptions"), "inbox", "redemption.redemption"),
+        _item(_("Report of redemptions"), "bar_chart", "redemption_redemption_report", "redemption.view_redemption"),
+        _item(_("Running now"), "monitoring", "redemption_redemption_live", "redemption.view_redemption"),
         _list(_("Rewards"), "featured_seasonal_and_gifts", "redemption.reward"),
         _list(_("Reward categories"), "shelves", "redemption.rewardcategory"),
         _item(_("Check a coupon"), "qr_code_scanner", "redemption_coupon_check", "redemption.use_coupon"),

@@ -13,6 +13,7 @@ from loyalty.gifts import LONGEST_CODE, NoGift, fixed_gift, profile_rewarded, re
 from loyalty.grants.approval import waiting_grants
 from loyalty.journal import expire_due, lock_accounts, post
 from loyalty.lapsing import lapse_holds
+from loyalty.liability import cost_on, yuan_to_fen_half_up
 from loyalty.movements import adjust, burn, capture, hold, open_balance, release, undo
 from loyalty.night_steps import NightChunk, on_night
 from loyalty.nightly import NightBusy, run_nightly
@@ -88,6 +89,7 @@ __all__ = [
     "check_in",
     "checkin_board",
     "contains",
+    "cost_on",
     "drawing",
     "earned_rates",
     "expire_due",
@@ -128,4 +130,5 @@ __all__ = [
     "valid_until",
     "validity_end",
     "waiting_grants",
+    "yuan_to_fen_half_up",
 ]

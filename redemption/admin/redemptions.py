@@ -20,7 +20,7 @@ from unfold.decorators import action, display
 from crm.adminacts import ask_then_do, find_for_check
 from crm.adminkit import PERSONAL_DATA, EndlessAdmin, Panel, add_member_panel, may, names_field, person
 from crm.filekit import read_phone
-from redemption.admin import redemption_page, shipping_pages
+from redemption.admin import redemption_page, report_pages, shipping_pages
 from redemption.admin.redemption_forms import STATE_COLOURS, CarrierForm, ReasonForm, SureForm
 from redemption.models import Address, Redemption, Reward
 from redemption.rewards.choices import RedemptionState, RewardKind
@@ -135,6 +135,9 @@ class RedemptionAdmin(EndlessAdmin):
             page("labels/", "labels", shipping_pages.labels_view),
             page("shipments/", "shipments", shipping_pages.shipments_view),
             page("shipments/sample.csv", "shipments_sample", shipping_pages.sample_view),
+            page("report/", "report", report_pages.report_view),
+            page("report/export/", "report_export", report_pages.export_view),
+            page("live/", "live", report_pages.live_view),
             page("<int:redemption_id>/act/<slug:act>/", "act", redemption_page.act_view),
             *super().get_urls(),
         ]
