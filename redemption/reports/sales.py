@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -56,6 +57,7 @@ class Sales:
 
 def sales_of_redeemers(since: datetime, until: datetime, at: datetime) -> Sales:
     """Work the figures out. One query, an index look-up for each member."""
+    values: dict[str, Any] = {"since": since, "until": until, "days": AFTER, "own": OWN_CHANNEL, "at": at}
     with connection.cursor() as cursor:
-        cursor.execute(_SALES, {"since": since, "until": until, "days": AFTER, "own": OWN_CHANNEL, "at": at})
+        cursor.execute(_SALES, values)
         return Sales(*cursor.fetchone())

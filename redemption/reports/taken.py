@@ -7,7 +7,7 @@ one that the member held when he took it; the channel is that of his latest orde
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.db import connection
@@ -108,7 +108,7 @@ class Taken:
 
 def taken_between(since: datetime, until: datetime) -> Taken:
     """Work the report out. A handful of queries, whatever the period holds."""
-    values = {
+    values: dict[str, Any] = {
         "since": since, "until": until, "zone": str(loyalty.programme_zone()), "own": OWN_CHANNEL, "most": _MOST_ROWS,
     }  # fmt: skip
     with connection.cursor() as cursor:
@@ -128,7 +128,7 @@ def taken_between(since: datetime, until: datetime) -> Taken:
 def _named(side: str, rows: list[Row]) -> list[Row]:
     if side == "day" or not rows:
         return rows
-    models = {
+    models: dict[str, Any] = {
         "reward": Reward,
         "plan": CouponPlan,
         "tier": apps.get_model("crm", "Tier"),
