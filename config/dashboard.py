@@ -57,19 +57,15 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def _store(user: Any) -> list[dict[str, Any]]:
     """What waits for the people of the store; nothing where nothing does."""
-    queue, rewards = "redemption.view_redemption", "redemption.view_reward"
-    if not user.has_perm(queue) and not user.has_perm(rewards):
+    queue, rewards, payments = "redemption.view_redemption", "redemption.view_reward", "redemption.view_payment"
+    if not any(user.has_perm(permission) for permission in (queue, rewards, payments)):
         return []
     tasks = store_tasks(timezone.now())
+    codes_low = "left=few&kind__exact=digital"
     cards = [
         (queue, _("Redemptions to ship"), tasks.to_ship, "admin:redemption_redemption_changelist", "todo=send"),
-        (
-            rewards,
-            _("Rewards whose codes run out"),
-            tasks.codes_low,
-            "admin:redemption_reward_changelist",
-            "left=few&kind__exact=digital",
-        ),
+        (payments, _("Payments to see to"), tasks.payments, "admin:redemption_payment_changelist", "standing=open"),
+        (rewards, _("Rewards whose codes run out"), tasks.codes_low, "admin:redemption_reward_changelist", codes_low),
     ]
     return [
         {"label": label, "value": number, "url": page, "query": query}

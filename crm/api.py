@@ -32,6 +32,8 @@ from crm.public_prices import PublicPrice, PublicReason
 from crm.quotes import Asked, Unknown, public_price, quote
 from crm.sso.exchange import Guest, still_vouched_for, take_shop_token
 from crm.sso.judging import Purpose, TokenRefused
+from crm.sso.sealing import Lost as SecretLost
+from crm.sso.sealing import seal, unseal
 from crm.stafflog import log_action, log_actions
 from crm.tiers.cards import ClaimableTier, LadderTier, TierCard, ladder, tier_card
 from crm.tiers.claims import ClaimRefusal, ClaimRefused, claim_tier
@@ -88,6 +90,7 @@ __all__ = [
     "ReturnsChange",
     "ReviewReport",
     "Rung",
+    "SecretLost",
     "Source",
     "SsoFault",
     "TierCard",
@@ -138,11 +141,13 @@ __all__ = [
     "register_metrics",
     "remind",
     "review_everybody",
+    "seal",
     "set_mail_preferences",
     "still_vouched_for",
     "take_shop_token",
     "tier_at",
     "tier_card",
     "troubled_mails",
+    "unseal",
     "whole_phone",
 ]

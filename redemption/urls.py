@@ -9,6 +9,7 @@ from redemption.views import (
     coupons,
     embeds,
     me,
+    payments,
     pictures,
     points,
     product,
@@ -50,6 +51,7 @@ register_converter(EmbedKey, "embed")
 register_converter(PictureName, "picture")
 
 urlpatterns = [
+    path("payments/redemptions/", payments.payments, name="payment_call"),
     path("", points.home, name="home"),
     path("history/", points.history, name="history"),
     path("claim/", points.claim, name="claim"),

@@ -74,6 +74,8 @@ ACTIONS: dict[str, Promise] = {
     "products.price_rules": _("Set whether discounts count for products"),
     "referral.approve": _("Approved a referral"),
     "referral.reject": _("Rejected a referral"),
+    "paymentkey.make": _("Made a payment key"),
+    "paymentkey.revoke": _("Revoked a payment key"),
     "payments.settle": _("Saw to a payment"),
     "redemptions.cancel": _("Cancelled a redemption"),
     "redemptions.confirm": _("Confirmed redemptions"),

@@ -4,6 +4,7 @@ from redemption.admin import coupons, redemptions
 from redemption.admin.coupons import CouponAdmin
 from redemption.admin.embeds import EmbedAdmin
 from redemption.admin.looks import LookAdmin
+from redemption.admin.payments import PaymentAdmin, PaymentKeyAdmin
 from redemption.admin.plans import CouponPlanAdmin
 from redemption.admin.redemptions import RedemptionAdmin
 from redemption.admin.rewards import RewardAdmin, RewardCategoryAdmin
@@ -16,6 +17,8 @@ __all__ = [
     "CouponPlanAdmin",
     "EmbedAdmin",
     "LookAdmin",
+    "PaymentAdmin",
+    "PaymentKeyAdmin",
     "RedemptionAdmin",
     "RewardAdmin",
     "RewardCategoryAdmin",

@@ -4,6 +4,7 @@ from redemption.models.coupon import Coupon, PoolCode
 from redemption.models.coupon_plan import CouponPlan, Denomination, PlanUse, PlanWindow
 from redemption.models.embed import Embed
 from redemption.models.look import Look
+from redemption.models.payment_key import PaymentKey, SpentCall
 from redemption.models.redemption import Address, Payment, Redemption, RedemptionMove
 from redemption.models.reward import (
     Reward,
@@ -23,6 +24,7 @@ __all__ = [
     "Embed",
     "Look",
     "Payment",
+    "PaymentKey",
     "PlanUse",
     "PlanWindow",
     "PoolCode",
@@ -33,6 +35,7 @@ __all__ = [
     "RewardCode",
     "RewardPicture",
     "RewardTag",
+    "SpentCall",
     "Stock",
     "StockChange",
 ]

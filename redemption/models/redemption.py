@@ -242,6 +242,7 @@ class Payment(models.Model):
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
         ordering = ["-id"]
+        permissions = [("settle_payment", _("Can see to payments that count for nothing"))]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="redemption_payment_amount"),
             models.UniqueConstraint(

@@ -1,6 +1,7 @@
 """What members took for their points in a period, from every side: one pass over the redemptions and coupons.
 
-Counted is what is left of it: pieces that were cancelled or sent back are out, and so are void coupons. The tier is the
+Counted is what is left of it: pieces that were cancelled or sent back are out, and so are void coupons and
+the points of expired ones that were given back. The tier is the
 one that the member held when he took it; the channel is that of his latest order before.
 """
 
@@ -32,7 +33,7 @@ WITH taken AS MATERIALIZED (
       FROM redemption_redemption AS r
      WHERE r.placed_at >= %(since)s AND r.placed_at < %(until)s AND r.quantity > r.cancelled + r.returned
      UNION ALL
-    SELECT 'plan', c.plan_id, c.member_id, c.issued_at, 1, c.points, 0
+    SELECT 'plan', c.plan_id, c.member_id, c.issued_at, 1, c.points - c.points_back, 0
       FROM redemption_coupon AS c
      WHERE c.issued_at >= %(since)s AND c.issued_at < %(until)s AND c.state <> 'void'
 ), of_day AS MATERIALIZED (

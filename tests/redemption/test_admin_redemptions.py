@@ -269,7 +269,6 @@ class TestWarehouse:
             address, {"states": ["placed", "confirmed"], "kind": kind, "reason": "Today's parcels"}
         )
         content = b"".join(answer.streaming_content)
-        answer.close()
         if kind == "csv":
             rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
         else:

@@ -150,7 +150,6 @@ class TestTaken:
         assert StaffAction.objects.get(action="redemptions.report").details["side"] == side
         workbook: Any = client.get(reverse(EXPORT), {"side": side, "kind": "xlsx"})
         assert b"".join(workbook.streaming_content).startswith(b"PK")
-        workbook.close()
         assert workbook["Content-Disposition"].endswith('.xlsx"')
 
 
