@@ -1,8 +1,8 @@
 """What members took for their points in a period, from every side: one pass over the redemptions and coupons.
 
-Counted is what is left of it: pieces that were cancelled or sent back are out, and so are void coupons and the points of
-expired ones that were given back. The tier is the one that the member held when he took it; the channel is that of his
-latest order before.
+Counted is what is left of it: pieces that were cancelled or sent back are out, and so are void coupons and the points
+of expired ones that were given back. The tier is the one that the member held when he took it; the channel is that of
+his latest order before.
 """
 
 from dataclasses import dataclass

@@ -12,6 +12,13 @@ from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+
+from crm.admin.stafflog import ACTIONS
+from crm.models import Member, StaffAction, User
+from redemption.models import Payment, PaymentKey, Redemption, SpentCall
+from redemption.rewards.choices import PaidBy
+from redemption.rewards.lapsing import lapse_unpaid
+from redemption.rewards.payment import report_payment
 from redemption.rewards.payment_calls import (
     CallRefused,
     forget_calls,
@@ -20,13 +27,6 @@ from redemption.rewards.payment_calls import (
     revoke_payment_key,
     signature_of,
 )
-
-from crm.admin.stafflog import ACTIONS
-from crm.models import Member, StaffAction, User
-from redemption.models import Payment, PaymentKey, Redemption, SpentCall
-from redemption.rewards.choices import PaidBy
-from redemption.rewards.lapsing import lapse_unpaid
-from redemption.rewards.payment import report_payment
 from redemption.rewards.todo import store_tasks
 from redemption.tasks import sweep_redemptions
 from tests.cast import GivePoints
