@@ -45,6 +45,7 @@ NAVIGATION = [
             "crm.change_tierscheme",
             "crm.publish_tierscheme",
         ),
+        _item(_("About to move"), "swap_vert", "crm_tierscheme_moving", "crm.view_member"),
         _list(_("Tags"), "sell", "crm.tag"),
         _list(_("Mails"), "mail", "crm.mail"),
     ),

@@ -108,6 +108,7 @@ ACTIONS: dict[str, Promise] = {
     "tier.change": _("Changed a tier"),
     "tier.delete": _("Deleted a tier"),
     "tier.grant": _("Gave a tier"),
+    "tier_list.export": _("Downloaded a list of members who are about to move"),
     "tier_scheme.discard": _("Discarded a draft of a tier scheme"),
     "tier_scheme.preview": _("Previewed a tier scheme"),
     "tier_scheme.publish": _("Published a tier scheme"),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
 from crm.admin.schemes import editing, pages, reviewing, words
+from crm.adminkit import may
 from crm.choices import SchemeState
 from crm.models import Member, Tier, TierGrant
 from crm.tiers.holding import in_force as grant_in_force
@@ -49,6 +50,7 @@ def list_page(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
         earlier=page,
         shares=shares,
         chart=_chart(shares),
+        may_see_members=may(request, "crm.view_member"),
     )
 
 

@@ -8,14 +8,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
 
-from crm.admin.schemes import adviser_page, editing, listing, pages, previews, reviewing
+from crm.admin.schemes import adviser_page, editing, listing, moving, pages, previews, reviewing
 from crm.adminkit import may
 from crm.models import TierScheme
 
-Page = Callable[..., HttpResponse]
+Page = Callable[..., HttpResponseBase]
 
 
 @admin.register(TierScheme)
@@ -24,7 +25,7 @@ class TierSchemeAdmin(ModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         def at(route: str, page: Page, name: str) -> URLPattern:
-            def view(request: HttpRequest, **arguments: Any) -> HttpResponse:
+            def view(request: HttpRequest, **arguments: Any) -> HttpResponseBase:
                 return page(self, request, **arguments)
 
             pattern: URLPattern = path(route, self.admin_site.admin_view(view), name=f"crm_tierscheme_{name}")
@@ -32,6 +33,8 @@ class TierSchemeAdmin(ModelAdmin):
 
         return [
             at("adviser/", adviser_page.adviser_page, "adviser"),
+            at("moving/", moving.moving_page, "moving"),
+            at("moving.csv", moving.moving_csv, "moving_csv"),
             at("compare/", reviewing.compare_page, "compare"),
             at("<int:scheme_id>/discard/", editing.discard_page, "discard"),
             at("<int:scheme_id>/preview/", previews.start_page, "preview"),
