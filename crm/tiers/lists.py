@@ -88,7 +88,8 @@ class _Known:
     tiers: Mapping[int, Tier]
 
     def tier(self, rank: int | None) -> str:
-        return self.tiers[rank].name if rank in self.tiers else "–"
+        tier = None if rank is None else self.tiers.get(rank)
+        return tier.name if tier else "–"
 
 
 def all_of(asked: Asked, scheme: Scheme | None, *, at: datetime) -> Iterator[Row]:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, connections
 
+from crm import events
 from crm.choices import Climb, OrderStatus
 from crm.feeds.records import BuyerRecord
 from crm.models import Channel, Identity, Member, TierGrant
@@ -47,7 +48,7 @@ def buyers(shop: Channel) -> list[Member]:
     ]
     save_draft(draft.pk, {"climb": Climb.ANY}, rungs)
     publish(draft.pk, effective_from=NOON - 9 * WEEK, at=NOON - 9 * WEEK, actor_id=None, reason="The first one")
-    members = [MemberFactory() for _ in range(10)]
+    members: list[Member] = MemberFactory.create_batch(10)
     for member in members:
         Identity.objects.create(channel=shop, external_id=f"buyer {member.pk}", member=member)
         OrderFactory(
@@ -198,7 +199,7 @@ class TestAReviewDuringAnImport:
     ) -> None:
         """The import has locked its members; the review, which has looked already, asks for them."""
         review_waits = Event()
-        real = review.apply_moves
+        real = applying.apply_moves
         with ThreadPoolExecutor(1) as pool:
 
             def start_a_review_first(*args: Any, **kwargs: Any) -> Any:
@@ -277,7 +278,7 @@ class TestAGrantByHandDuringAReview:
     def while_a_review_writes(self, buyers: list[Member], monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
         """A person gives one of them a tier while the review has written its grants and not committed yet; what became
         of the review and of the grant."""
-        real = applying.tiers_changed
+        real = events.tiers_changed
         with ThreadPoolExecutor(1) as pool:
             given: list[Any] = []
 

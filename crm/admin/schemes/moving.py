@@ -92,7 +92,7 @@ def moving_page(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     found = page_of(asked, scheme, at=now, after=after, rows=ROWS_ON_A_PAGE + 1) if valid else []
     rows = found[:ROWS_ON_A_PAGE]
     number = number_of(asked, scheme, at=now) if valid else 0
-    query = {name: value for name, value in request.GET.items() if name != "after"}
+    query = {name: request.GET[name] for name in ("list", "percent", "gap", "metric") if request.GET.get(name)}
     following = urlencode(query | {"after": key_in_words(rows[-1].key)}) if len(found) > len(rows) else ""
     here = reverse("admin:crm_tierscheme_moving")
     return pages.show(
