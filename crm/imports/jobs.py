@@ -26,6 +26,7 @@ from crm.imports import uploads as uploaded
 from crm.imports.counts import Counts
 from crm.imports.locks import job_lock, locked_jobs
 from crm.imports.pipeline import Source
+from crm.later import call_later
 from crm.models import Channel, ImportFile, ImportJob, ImportProblem, ImportProfile
 from crm.stafflog import log_action
 
@@ -167,15 +168,7 @@ def _queue(job_id: int, states: list[State], *, action: str, actor_id: int, at: 
 
 
 def _dispatch(job_id: int, state: State) -> None:
-    # Imported late: tasks stand above this module. A broker that is away is no reason to fail, as the job is queued in
-    # the database and ``take_up_stalled`` finds it there.
-    from crm.tasks import check_import, run_import
-
-    task = check_import if state == State.CHECKING else run_import
-    try:
-        task.delay(job_id)
-    except task.OperationalError:
-        logger.warning("import %s waits in the database: the broker did not answer", job_id)
+    call_later("crm.tasks.check_import" if state == State.CHECKING else "crm.tasks.run_import", job_id)
 
 
 def take_up_stalled(*, at: datetime) -> list[int]:

@@ -1,19 +1,18 @@
 """Writing mails down: in the transaction of the fact, set-based, once for each key."""
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
 from crm.choices import MailState
+from crm.later import call_later
 from crm.mails.kinds import mail_kind
-
-logger = logging.getLogger(__name__)
 
 # Where a member's mails go: the address that he proved by signing in, else what the shop has typed, else what the
 # platform that saw him last says, unless it is masked. ``m`` is the member, ``u`` his login.
@@ -110,15 +109,4 @@ def queue_selected(kind: str, select: str, parameters: Mapping[str, Any], *, at:
 
 def wake() -> None:
     """Have a worker look at the outbox as soon as this transaction is committed."""
-    transaction.on_commit(_dispatch)
-
-
-def _dispatch() -> None:
-    # Imported late: tasks stand above this module. A broker that is away is no reason to fail: the mails are in the
-    # database, and the scheduler has it looked at every minute.
-    from crm.tasks import send_mails
-
-    try:
-        send_mails.delay()
-    except send_mails.OperationalError:
-        logger.warning("new mails wait in the database: the broker did not answer")
+    transaction.on_commit(partial(call_later, "crm.tasks.send_mails"))

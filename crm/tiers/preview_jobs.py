@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_noop
 
 from crm.imports.locks import job_lock, locked_jobs
+from crm.later import call_later
 from crm.models import SchemePreview
 from crm.stafflog import log_action
 from crm.tiers.preview import preview
@@ -102,11 +103,4 @@ def take_up_stalled(*, at: datetime) -> list[int]:
 
 
 def _dispatch(job_id: int) -> None:
-    # Imported late: tasks stand above this module. A broker that is away is no reason to fail, as the job is queued in
-    # the database and ``take_up_stalled`` finds it there.
-    from crm.tasks import run_scheme_preview
-
-    try:
-        run_scheme_preview.delay(job_id)
-    except run_scheme_preview.OperationalError:
-        logger.warning("preview %s waits in the database: the broker did not answer", job_id)
+    call_later("crm.tasks.run_scheme_preview", job_id)

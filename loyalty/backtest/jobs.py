@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_noop
 
-from crm.api import job_lock, locked_jobs, log_action
+from crm.api import call_later, job_lock, locked_jobs, log_action
 from loyalty.backtest.run import Period, backtest
 from loyalty.choices import BacktestState
 from loyalty.earning.checking import problems
@@ -150,11 +150,4 @@ def is_stalled(job: BacktestJob, at: datetime) -> bool:
 
 
 def _dispatch(job_id: int) -> None:
-    # Imported late: tasks stand above this module. A broker that is away is no reason to fail, as the job is queued in
-    # the database and ``take_up_stalled`` finds it there.
-    from loyalty.tasks import run_backtest
-
-    try:
-        run_backtest.delay(job_id)
-    except run_backtest.OperationalError:
-        logger.warning("backtest %s waits in the database: the broker did not answer", job_id)
+    call_later("loyalty.tasks.run_backtest", job_id)

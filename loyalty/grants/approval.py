@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 
-from crm.api import log_action
+from crm.api import call_later, log_action
 from loyalty.grants.preview import weigh
 from loyalty.models import Grant
 
@@ -165,9 +166,6 @@ def _for_decision(grant_id: int, actor_id: int) -> Grant:
 
 
 def _queue(grant: Grant, at: datetime) -> None:
-    # Imported late: jobs stand beside this module and send the work to the tasks above.
-    from loyalty.grants.jobs import run_later
-
     grant.state, grant.beat_at, grant.effective_at = State.QUEUED, at, at
     grant.save()
-    run_later(grant.pk)
+    transaction.on_commit(partial(call_later, "loyalty.tasks.run_grant", grant.pk))

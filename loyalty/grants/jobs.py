@@ -15,7 +15,7 @@ from functools import partial
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 
-from crm.api import job_lock, locked_jobs, log_action
+from crm.api import call_later, job_lock, locked_jobs, log_action
 from loyalty.grants.approval import WrongState
 from loyalty.grants.making import LOCKS
 from loyalty.grants.messages import BROKE_OFF
@@ -40,11 +40,6 @@ class Overtaken(Exception):
 def check_later(grant_id: int) -> None:
     """Have a worker check a grant as soon as it is committed."""
     transaction.on_commit(partial(_dispatch, grant_id, State.CHECKING))
-
-
-def run_later(grant_id: int) -> None:
-    """Have a worker run a grant as soon as it is committed."""
-    transaction.on_commit(partial(_dispatch, grant_id, State.QUEUED))
 
 
 Prepare = Callable[[Grant, datetime], None]
@@ -148,12 +143,4 @@ def is_stalled(grant: Grant, at: datetime) -> bool:
 
 
 def _dispatch(grant_id: int, state: State) -> None:
-    # Imported late: tasks stand above this module. A broker that is away is no reason to fail, as the grant is queued
-    # in the database and ``take_up_stalled`` finds it there.
-    from loyalty.tasks import check_grant, run_grant
-
-    task = check_grant if state == State.CHECKING else run_grant
-    try:
-        task.delay(grant_id)
-    except task.OperationalError:
-        logger.warning("grant %s waits in the database: the broker did not answer", grant_id)
+    call_later("loyalty.tasks.check_grant" if state == State.CHECKING else "loyalty.tasks.run_grant", grant_id)

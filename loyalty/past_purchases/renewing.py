@@ -6,24 +6,20 @@ renewal of each such lot, with a key made of the import and the lot: seen before
 was.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 from django.db import connection, transaction
 
-from crm.api import FinishedImport, finished_import, log_action
+from crm.api import FinishedImport, call_later, finished_import, log_action
 from loyalty.choices import RenewalReason
 from loyalty.models import ImportRenewal
 from loyalty.policies import policy_in_force
 from loyalty.posting import Renewal
 from loyalty.renewals import renew
 from loyalty.validity import valid_until
-
-logger = logging.getLogger(__name__)
 
 BATCH = 2_000
 STALLED_AFTER = timedelta(seconds=60)
@@ -186,12 +182,4 @@ def _finished(job_id: int) -> FinishedImport:
 
 
 def _dispatch(renewal_id: int) -> None:
-    # Imported late: tasks stand above this module. A broker that is away is no reason to fail: ``take_up_stalled``
-    # finds the renewal in the database.
-    from loyalty.tasks import renew_import
-
-    task: Any = renew_import
-    try:
-        task.delay(renewal_id)
-    except task.OperationalError:
-        logger.warning("the renewal %s waits in the database: the broker did not answer", renewal_id)
+    call_later("loyalty.tasks.renew_import", renewal_id)
