@@ -15,7 +15,7 @@ from crm.frozen import frozen_once_published, frozen_with_its_set
 from crm.imports.cells import guarded
 from crm.imports.finished import FinishedImport, finished_import, finished_imports
 from crm.imports.locks import job_lock, locked_jobs
-from crm.later import call_later
+from crm.later import call_later, call_worker
 from crm.mails.kinds import MailKind, register_mail_kind
 from crm.mails.preferences import MailPreferences, MailWish, mail_preferences, set_mail_preferences
 from crm.mails.queueing import Notice, Queued, queue_mails, queue_selected
@@ -104,6 +104,7 @@ __all__ = [
     "add_missing_tiers",
     "buyer_of",
     "call_later",
+    "call_worker",
     "claim_member",
     "claim_tier",
     "complete_profile",

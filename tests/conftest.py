@@ -6,10 +6,16 @@ import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.cache import caches
 from django.test import TransactionTestCase, override_settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 from pytest_django import DjangoDbBlocker
 
 from config.celery import app
 from tests import database
+
+# No test is about how fast a machine is: a busy one must not fail.
+hypothesis.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.load_profile("patient")
 
 pytest_plugins = ["tests.cast", "tests.staff"]
 

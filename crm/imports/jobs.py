@@ -26,7 +26,7 @@ from crm.imports import uploads as uploaded
 from crm.imports.counts import Counts
 from crm.imports.locks import job_lock, locked_jobs
 from crm.imports.pipeline import Source
-from crm.later import call_later
+from crm.later import call_later, call_worker
 from crm.models import Channel, ImportFile, ImportJob, ImportProblem, ImportProfile
 from crm.stafflog import log_action
 
@@ -96,7 +96,7 @@ def check(job_id: int, *, at: datetime) -> None:
 
 def check_later(job_id: int) -> None:
     """Have a worker check a job as soon as its files are committed."""
-    transaction.on_commit(partial(_dispatch, job_id, State.CHECKING))
+    call_later(_task(State.CHECKING), job_id)
 
 
 def _check_file(job: ImportJob, file: ImportFile, at: datetime) -> bool:
@@ -164,11 +164,11 @@ def _queue(job_id: int, states: list[State], *, action: str, actor_id: int, at: 
         job.beat_at, job.finished_at, job.error = at, None, ""
         job.save(update_fields=["state", "beat_at", "finished_at", "error"])
         log_action(action, actor_id=actor_id, at=at, job=job_id)
-        transaction.on_commit(partial(_dispatch, job_id, State(job.state)))
+        call_later(_task(State(job.state)), job_id)
 
 
-def _dispatch(job_id: int, state: State) -> None:
-    call_later("crm.tasks.check_import" if state == State.CHECKING else "crm.tasks.run_import", job_id)
+def _task(state: State) -> str:
+    return "crm.tasks.check_import" if state == State.CHECKING else "crm.tasks.run_import"
 
 
 def take_up_stalled(*, at: datetime) -> list[int]:
@@ -180,7 +180,7 @@ def take_up_stalled(*, at: datetime) -> list[int]:
     # Renewing the sign of life keeps the next minute's round from sending the same job again.
     ImportJob.objects.filter(pk__in=[job_id for job_id, _state in stalled]).update(beat_at=at)
     for job_id, state in stalled:
-        _dispatch(job_id, state)
+        call_worker(_task(state), job_id)
     return [job_id for job_id, _state in stalled]
 
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -109,4 +108,4 @@ def queue_selected(kind: str, select: str, parameters: Mapping[str, Any], *, at:
 
 def wake() -> None:
     """Have a worker look at the outbox as soon as this transaction is committed."""
-    transaction.on_commit(partial(call_later, "crm.tasks.send_mails"))
+    call_later("crm.tasks.send_mails")

@@ -7,14 +7,13 @@ begins anew.
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_noop
 
 from crm.imports.locks import job_lock, locked_jobs
-from crm.later import call_later
+from crm.later import call_later, call_worker
 from crm.models import SchemePreview
 from crm.stafflog import log_action
 from crm.tiers.preview import preview
@@ -44,7 +43,7 @@ def start(scheme_id: int, *, actor_id: int, at: datetime) -> SchemePreview:
             raise InvalidScheme(found)
         job = SchemePreview.objects.create(scheme_id=scheme_id, created_by_id=actor_id, created_at=at)
         log_action("tier_scheme.preview", actor_id=actor_id, at=at, job=job.pk, scheme=scheme_id)
-        transaction.on_commit(partial(_dispatch, job.pk))
+        call_later("crm.tasks.run_scheme_preview", job.pk)
     return job
 
 
@@ -98,9 +97,5 @@ def take_up_stalled(*, at: datetime) -> list[int]:
     # Renewing the sign of life keeps the next minute's round from sending the same job again.
     SchemePreview.objects.filter(pk__in=stalled).update(beat_at=at)
     for job_id in stalled:
-        _dispatch(job_id)
+        call_worker("crm.tasks.run_scheme_preview", job_id)
     return stalled
-
-
-def _dispatch(job_id: int) -> None:
-    call_later("crm.tasks.run_scheme_preview", job_id)

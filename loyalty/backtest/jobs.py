@@ -9,14 +9,13 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_noop
 
-from crm.api import call_later, job_lock, locked_jobs, log_action
+from crm.api import call_later, call_worker, job_lock, locked_jobs, log_action
 from loyalty.backtest.run import Period, backtest
 from loyalty.choices import BacktestState
 from loyalty.earning.checking import problems
@@ -73,7 +72,7 @@ def start(set_id: int, period: Period, *, margin: Decimal, actor_id: int, at: da
             "backtest.start", actor_id=actor_id, at=at, job=job.pk, rule_set=set_id, version=job.version,
             first=str(period.first), last=str(period.last),
         )  # fmt: skip
-        transaction.on_commit(partial(_dispatch, job.pk))
+        call_later("loyalty.tasks.run_backtest", job.pk)
     return job
 
 
@@ -139,7 +138,7 @@ def take_up_stalled(*, at: datetime) -> list[int]:
     # Renewing the sign of life keeps the next minute's round from sending the same job again.
     BacktestJob.objects.filter(pk__in=stalled).update(beat_at=at)
     for job_id in stalled:
-        _dispatch(job_id)
+        call_worker("loyalty.tasks.run_backtest", job_id)
     return stalled
 
 
@@ -147,7 +146,3 @@ def is_stalled(job: BacktestJob, at: datetime) -> bool:
     """Say whether a job should be moving, shows no sign of life, and no live session works on it."""
     silent = job.state in _MOVING and (job.beat_at or job.created_at) < at - STALLED_AFTER
     return silent and job.pk not in locked_jobs(_LOCKS)
-
-
-def _dispatch(job_id: int) -> None:
-    call_later("loyalty.tasks.run_backtest", job_id)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -168,4 +167,4 @@ def _for_decision(grant_id: int, actor_id: int) -> Grant:
 def _queue(grant: Grant, at: datetime) -> None:
     grant.state, grant.beat_at, grant.effective_at = State.QUEUED, at, at
     grant.save()
-    transaction.on_commit(partial(call_later, "loyalty.tasks.run_grant", grant.pk))
+    call_later("loyalty.tasks.run_grant", grant.pk)

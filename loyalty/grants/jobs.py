@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from functools import partial
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 
-from crm.api import call_later, job_lock, locked_jobs, log_action
+from crm.api import call_later, call_worker, job_lock, locked_jobs, log_action
 from loyalty.grants.approval import WrongState
 from loyalty.grants.making import LOCKS
 from loyalty.grants.messages import BROKE_OFF
@@ -39,7 +38,7 @@ class Overtaken(Exception):
 
 def check_later(grant_id: int) -> None:
     """Have a worker check a grant as soon as it is committed."""
-    transaction.on_commit(partial(_dispatch, grant_id, State.CHECKING))
+    call_later(_task(State.CHECKING), grant_id)
 
 
 Prepare = Callable[[Grant, datetime], None]
@@ -120,7 +119,7 @@ def resume(grant_id: int, *, actor_id: int, at: datetime) -> None:
         grant.beat_at, grant.finished_at, grant.error = at, None, ""
         grant.save(update_fields=["state", "beat_at", "finished_at", "error"])
         log_action("grant.resume", actor_id=actor_id, at=at, grant=grant_id)
-        transaction.on_commit(partial(_dispatch, grant_id, State(grant.state)))
+        call_later(_task(State(grant.state)), grant_id)
 
 
 def take_up_stalled(*, at: datetime) -> list[int]:
@@ -132,7 +131,7 @@ def take_up_stalled(*, at: datetime) -> list[int]:
     # Renewing the sign of life keeps the next minute's round from sending the same grant again.
     Grant.objects.filter(pk__in=[grant_id for grant_id, _state in stalled]).update(beat_at=at)
     for grant_id, state in stalled:
-        _dispatch(grant_id, state)
+        call_worker(_task(state), grant_id)
     return [grant_id for grant_id, _state in stalled]
 
 
@@ -142,5 +141,5 @@ def is_stalled(grant: Grant, at: datetime) -> bool:
     return silent and grant.pk not in locked_jobs(LOCKS)
 
 
-def _dispatch(grant_id: int, state: State) -> None:
-    call_later("loyalty.tasks.check_grant" if state == State.CHECKING else "loyalty.tasks.run_grant", grant_id)
+def _task(state: State) -> str:
+    return "loyalty.tasks.check_grant" if state == State.CHECKING else "loyalty.tasks.run_grant"

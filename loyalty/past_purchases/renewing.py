@@ -9,11 +9,10 @@ was.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from django.db import connection, transaction
 
-from crm.api import FinishedImport, call_later, finished_import, log_action
+from crm.api import FinishedImport, call_later, call_worker, finished_import, log_action
 from loyalty.choices import RenewalReason
 from loyalty.models import ImportRenewal
 from loyalty.policies import policy_in_force
@@ -122,7 +121,7 @@ def start(job_id: int, *, actor_id: int, at: datetime, reason: str) -> ImportRen
             job=job_id,
             valid_until=str(renewal.valid_until or ""),
         )
-        transaction.on_commit(partial(_dispatch, renewal.pk))
+        call_later("loyalty.tasks.renew_import", renewal.pk)
     return renewal
 
 
@@ -139,7 +138,7 @@ def take_up_stalled(*, at: datetime) -> list[int]:
     )
     ImportRenewal.objects.filter(pk__in=stalled).update(beat_at=at)
     for renewal_id in stalled:
-        _dispatch(renewal_id)
+        call_worker("loyalty.tasks.renew_import", renewal_id)
     return stalled
 
 
@@ -179,7 +178,3 @@ def _finished(job_id: int) -> FinishedImport:
     if job is None:
         raise NotFinished
     return job
-
-
-def _dispatch(renewal_id: int) -> None:
-    call_later("loyalty.tasks.renew_import", renewal_id)

@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from crm import tasks
 from crm.admin.schemes.publishing import Shown, publish_shown
 from crm.models import Channel, SchemePreview, StaffAction, TierGrant, TierScheme, User
 from crm.tiers import preview_jobs
@@ -37,7 +38,7 @@ def noon() -> Any:
 @pytest.fixture(autouse=True)
 def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody takes jobs up by himself here."""
-    monkeypatch.setattr(preview_jobs, "_dispatch", lambda job_id: None)
+    monkeypatch.setattr(tasks.run_scheme_preview, "delay", lambda job_id: None)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 from kombu.exceptions import OperationalError
 
 from crm import tasks
-from crm.later import call_later
+from crm.later import call_worker
 
 PROJECT = Path(__file__).resolve().parents[2]
 NAMED = re.compile(r"\"((?:crm|loyalty|redemption)\.tasks\.\w+)\"")
@@ -31,6 +31,6 @@ def test_a_broker_that_is_away_is_no_failure_but_is_written_down(
 
     monkeypatch.setattr(tasks.run_import, "delay", away)
 
-    call_later("crm.tasks.run_import", 7)
+    call_worker("crm.tasks.run_import", 7)
 
     assert "crm.tasks.run_import(7,) waits in the database" in caplog.text

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from crm import tasks
 from crm.choices import GrantSource
 from crm.models import Channel, Member, SchemePreview, StaffAction, TierGrant, TierScheme, TierStanding
 from crm.tiers import preview as previews
@@ -186,7 +187,7 @@ class TestJob:
 
     def test_one_whose_worker_died_is_sent_again_once(self, draft: TierScheme, monkeypatch: pytest.MonkeyPatch) -> None:
         sent: list[int] = []
-        monkeypatch.setattr(preview_jobs, "_dispatch", sent.append)
+        monkeypatch.setattr(tasks.run_scheme_preview, "delay", sent.append)
         job = preview_jobs.start(draft.pk, actor_id=StaffFactory().pk, at=AT)
         later = AT + 2 * preview_jobs.STALLED_AFTER
 
