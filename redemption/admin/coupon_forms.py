@@ -96,7 +96,7 @@ class MakeCodesForm(forms.Form):
     """How many fresh codes, of which value."""
 
     number = forms.IntegerField(
-        label=gettext_lazy("Number"), min_value=1, max_value=MOST_CODES, widget=UnfoldAdminIntegerFieldWidget
+        label=gettext_lazy("How many codes"), min_value=1, max_value=MOST_CODES, widget=UnfoldAdminIntegerFieldWidget
     )
 
     def __init__(self, *args: Any, plan: CouponPlan, **kwargs: Any) -> None:

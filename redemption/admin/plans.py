@@ -118,31 +118,31 @@ class CouponPlanAdmin(ModelAdmin):
     form = PlanForm
     actions_detail = ("codes", "preview")
     list_display = (
-        "name", "points_per_yuan", "denominations_shown", "given_out", "codes_left", "validity_days", "active",
+        "name", "points_per_yuan", "denominations_shown", "given_out", "codes_left", "active",
         "starts_at", "ends_at",
     )  # fmt: skip
     readonly_fields = ("given_out", "cost_in_sales")
     fieldsets = (
         (None, {"fields": ("name", "description", ("points_per_yuan", "validity_days"), "cost_in_sales", "active")}),
-        (gettext_lazy("When, and for whom"), {"fields": (("starts_at", "ends_at"), "min_tier")}),
+        (gettext_lazy("When, and for whom"), {"fields": ("starts_at", "ends_at", "min_tier")}),
         (
             gettext_lazy("Any amount"),
             {
-                "fields": (("least_yuan", "most_yuan", "step_yuan"),),
+                "fields": (("least_yuan", "most_yuan"), "step_yuan"),
                 "description": gettext_lazy("Beside the denominations below, or instead of them."),
             },
         ),
         (
             gettext_lazy("Limits and budget"),
             {
-                "fields": (("limit_day", "limit_window", "limit_ever"), ("budget_yuan", "budget_coupons"), "given_out"),
+                "fields": ("limit_day", "limit_window", "limit_ever", ("budget_yuan", "budget_coupons"), "given_out"),
                 "description": gettext_lazy(
                     "Empty means no end. A member's limits count all his platform identities together."
                 ),
             },
         ),
-        (gettext_lazy("Codes"), {"fields": (("source", "low_codes"),)}),
-        (gettext_lazy("When a coupon is over"), {"fields": (("void_gives_back", "expiry_gives_back"),)}),
+        (gettext_lazy("Codes"), {"fields": ("source", "low_codes")}),
+        (gettext_lazy("When a coupon is over"), {"fields": ("void_gives_back", "expiry_gives_back")}),
     )
     inlines = (DenominationInline, WindowInline)
     ordering = ("id",)
