@@ -64,6 +64,9 @@ def coupon_words(offer: Offer) -> Words:
         else ngettext("Valid for %(days)s day", "Valid for %(days)s days", offer.validity_days)
         % {"days": number(offer.validity_days)}
     )
+    if offer.special:
+        when = date_format(localtime(offer.special.ends_at), "SHORT_DATETIME_FORMAT")
+        until = _("%(name)s, until %(when)s") % {"name": offer.special.name, "when": when}
     about = ngettext("%(points)s point for it", "%(points)s points for it", offer.points) % {
         "points": number(offer.points)
     }

@@ -13,6 +13,7 @@ from redemption.coupons import refusals
 from redemption.coupons.voiding import void_coupons
 from redemption.models import Coupon, CouponPlan, PlanUse, PlanWindow
 from redemption.offers import current_offers, current_terms, find_offer
+from redemption.posters.drawing import coupon_words
 from redemption.refusals import Refused
 from redemption.tokens import new_token
 from tests.cast import GivePoints
@@ -99,6 +100,12 @@ class TestSpecialRatio:
         )
 
         assert [find_offer(plan.pk, 10, moment).points for moment in (at, at + HOUR / 2)] == [50, 40]  # type: ignore[union-attr]
+
+    def test_a_poster_says_until_when(self, plan: CouponPlan, at: datetime) -> None:
+        with translation.override("en"):
+            words = [coupon_words(offer) for offer in current_offers(at)]
+
+        assert words[0].small == "Double 11, until 2026-03-10 13:00"
 
     def test_the_offer_says_what_it_costs_otherwise(self, plan: CouponPlan, at: datetime) -> None:
         offer = find_offer(plan.pk, 10, at)
