@@ -92,6 +92,7 @@ ACTIONS: dict[str, Promise] = {
     "rewards.codes": _("Put codes into the pool of a reward"),
     "rewards.duplicate": _("Copied a reward"),
     "rewards.offer": _("Offered rewards to buyers"),
+    "rewards.pictures": _("Changed the pictures of a reward"),
     "rewards.preview": _("Looked at a reward as a member"),
     "rewards.stock": _("Changed the stock of a reward"),
     "rewards.withdraw": _("Took rewards off the store"),

@@ -19,6 +19,7 @@ from crm.adminacts import ReasonForm, ask_then_do
 from crm.adminkit import may, person
 from crm.api import log_action
 from redemption.admin import reward_pages as pages
+from redemption.admin.picture_page import CHANGE, picture_page
 from redemption.admin.reward_forms import RewardForm
 from redemption.models import Reward, RewardCategory, RewardCode
 from redemption.rewards.choices import RewardKind
@@ -132,7 +133,7 @@ class RewardAdmin(ModelAdmin):
     ordering = ("position", "id")
     sortable_by = ()
     actions = ("offer", "withdraw")
-    actions_detail = ("stock", "codes", "preview", "copy")
+    actions_detail = ("stock", "codes", "pictures", "preview", "copy")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reward]:
         rewards: QuerySet[Reward] = super().get_queryset(request)
@@ -232,6 +233,14 @@ class RewardAdmin(ModelAdmin):
     def codes(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Put codes into the pool."""
         return pages.codes_page(self, request, object_id)
+
+    def has_pictures_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return may(request, CHANGE)
+
+    @action(description=_("Pictures"), permissions=["pictures"], icon="image")
+    def pictures(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Upload, order, describe and delete pictures."""
+        return picture_page(self, request, object_id)
 
     @action(description=_("As a member sees it"), permissions=["preview"], icon="visibility")
     def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
