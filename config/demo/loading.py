@@ -11,6 +11,7 @@ from django.db import transaction
 from config.demo.cast import CAST, Role
 from config.demo.generator import MEMBERS, ORDERS, SEED, WEEK, ShopFiles, write_shop
 from config.demo.programme import publish_rules
+from config.demo.rewards import stock_store
 from config.demo.wares import SHOP_NAME
 from crm.choices import Platform
 from crm.imports import pipeline
@@ -88,6 +89,7 @@ def _load(channel: Channel, files: ShopFiles, at: datetime) -> Loaded:
         counts.add(_import(channel, path, at))
     expired = loyalty.expire_due(at)
     coupons = _take_coupons(channel, plan, pooled, at)
+    stock_store(channel, at, actor_id=_cashier().pk)
     # Last, so that one of the cast has already spent what this list takes back.
     counts.add(_import(channel, files.refunds, at))
     return Loaded(counts=counts, coupons=coupons, expired_points=expired.points, week=files.week)
@@ -145,9 +147,7 @@ def _make_plans(at: datetime) -> tuple[CouponPlan, CouponPlan]:
 def _take_coupons(channel: Channel, plan: CouponPlan, pooled: CouponPlan, at: datetime) -> int:
     """Let the cast and some of the richest buyers take coupons, use some of them and make one void. Returns how many
     were taken."""
-    cashier, _created = User.objects.get_or_create(
-        username=_CASHIER, defaults={"first_name": "前台", "is_active": False}
-    )
+    cashier = _cashier()
     taken = 0
     for persona in CAST:
         values, used = _TAKEN.get(persona.role, ((), 0))
@@ -168,6 +168,13 @@ def _take_coupons(channel: Channel, plan: CouponPlan, pooled: CouponPlan, at: da
             desk.use(coupon.code, actor_id=cashier.pk, at=at)
         taken += 1
     return taken
+
+
+def _cashier() -> User:
+    cashier, _created = User.objects.get_or_create(
+        username=_CASHIER, defaults={"first_name": "前台", "is_active": False}
+    )
+    return cashier
 
 
 def _richest(channel: Channel) -> list[tuple[int, int]]:

@@ -19,8 +19,11 @@ from crm.imports import pipeline
 from crm.models import Channel, Identity, Member, Order, Refund
 from loyalty import api as loyalty
 from redemption.choices import CouponState
-from redemption.models import Coupon, CouponPlan
+from redemption.models import Coupon, CouponPlan, Redemption, Reward, RewardPicture
 from redemption.offers import current_offers
+from redemption.rewards.choices import RewardKind
+from redemption.rewards.pictures import WIDTHS, picture_file
+from redemption.rewards.proof import prove_store
 from tests.factories import MemberFactory, OrderFactory
 
 ORDERS, MEMBERS = 1500, 260
@@ -29,8 +32,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def loaded(tmp_path: Path, at: datetime) -> Loaded:
+def loaded(tmp_path: Path, at: datetime, settings: Settings) -> Loaded:
     """A small demo shop, freshly loaded."""
+    settings.MEDIA_ROOT = tmp_path / "media"
     result = load_demo(tmp_path, at=at, orders=ORDERS, members=MEMBERS)
     assert result is not None
     return result
@@ -62,8 +66,17 @@ def test_loads_all_members_and_orders_and_rejects_nothing(loaded: Loaded) -> Non
     assert Refund.objects.exists()
 
 
-def test_the_ledger_of_the_demo_is_clean(loaded: Loaded) -> None:
+def test_the_ledger_and_the_store_of_the_demo_are_clean(loaded: Loaded) -> None:
     assert loyalty.audit().ok
+    assert prove_store().ok
+
+
+def test_the_store_has_rewards_with_pictures_and_redemptions_in_several_states(loaded: Loaded) -> None:
+    assert {reward.kind for reward in Reward.objects.all()} == set(RewardKind)
+    for picture in RewardPicture.objects.all():
+        assert all(picture_file(picture.name, width).is_file() for width in WIDTHS)
+    assert Reward.objects.filter(pictures=None).count() == 0
+    assert set(Redemption.objects.values_list("state", flat=True)) == {"shipped", "received", "placed", "awaiting"}
 
 
 def test_points_that_lapsed_before_today_have_expired(loaded: Loaded) -> None:
