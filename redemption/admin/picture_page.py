@@ -20,7 +20,7 @@ from crm.adminkit import may, person
 from redemption.admin.reward_pages import find_reward
 from redemption.models import RewardPicture
 from redemption.rewards.moving import MoveRefused
-from redemption.rewards.picture_keeping import arrange_pictures, keep_picture, pictures_possible
+from redemption.rewards.picture_keeping import arrange_pictures, keep_picture
 from redemption.rewards.pictures import WIDTHS
 
 CHANGE = "redemption.change_reward"
@@ -66,7 +66,6 @@ def picture_page(model_admin: ModelAdmin, request: HttpRequest, object_id: str) 
         "reward": reward,
         "page": reverse("admin:redemption_reward_change", args=[reward.pk]),
         "sheets": sheets,
-        "possible": pictures_possible(),
         "small": min(WIDTHS),
     }
     return TemplateResponse(request, "admin/redemption/reward/pictures.html", context)

@@ -1,18 +1,15 @@
-"""A picture of a reward is read whole, turned upright, stripped of all but its pixels, and kept in three sizes.
-
-Needs Pillow (``pip install pillow``); where that is missing nothing else fails, and the page says so.
-"""
+"""A picture of a reward is read whole, turned upright, stripped of all but its pixels, and kept in three sizes."""
 
 import hashlib
 import io
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
+from PIL import Image, ImageOps
 
 from crm.api import log_action
 from redemption.models import RewardPicture
@@ -39,11 +36,6 @@ class PictureTooLarge(MoveRefused):
 class TooManyPictures(MoveRefused):
     code = "too_many_pictures"
     text = _("A reward has at most twelve pictures. Delete one first.")
-
-
-def pictures_possible() -> bool:
-    """Whether what reads pictures is installed."""
-    return find_spec("PIL") is not None
 
 
 def keep_picture(reward_id: int, path: Path, *, alt: str, actor_id: int, at: datetime) -> RewardPicture:
@@ -76,8 +68,6 @@ def keep_picture(reward_id: int, path: Path, *, alt: str, actor_id: int, at: dat
 
 def _cleaned(path: Path) -> tuple[dict[int, bytes], int, int]:
     """Return the picture as WebP by the longest side, and the size of the largest one."""
-    from PIL import Image, ImageOps
-
     try:
         with Image.open(path, formats=_FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
