@@ -146,8 +146,9 @@ def _bring_orders(members: int, at: datetime) -> None:
 def _cookie(user: Any) -> str:
     """Sign somebody in; what his browser would send from then on."""
     from django.contrib.auth import login
-    from django.contrib.sessions.backends.db import SessionStore
     from django.http import HttpRequest
+
+    from crm.sessions import SessionStore
 
     request = HttpRequest()
     request.session = SessionStore()

@@ -14,6 +14,7 @@ from django.core import checks
 from django.utils.translation import gettext as _
 
 from config.embedded import locations
+from config.signin_checks import check_sign_in
 from redemption.posters.fonts import chinese_font
 
 WHOLE_PERCENT = 100
@@ -53,6 +54,7 @@ def check_deployment(app_configs: Sequence[Any] | None, **options: Any) -> list[
         )
     found += check_grant_limits()
     found += check_mail()
+    found += check_sign_in()
     if settings.DATABASE_URL:
         found += check_beside_external_database()
     return found

@@ -208,6 +208,19 @@ LOGIN_URL = "account_request_login_code"
 LOGIN_REDIRECT_URL = "redemption:home"
 LOGOUT_REDIRECT_URL = "redemption:home"
 
+# Codes to phones: an address of the provider that messages are posted to, or "console:"; without it there are none.
+SMS_URL = env.str("SMS_URL", "")
+SMS_HEADERS = env.str("SMS_HEADERS", "")  # A JSON object.
+# In place of {phone}, {code}, {text} and {minutes} stands what is to be sent.
+SMS_BODY = env.str("SMS_BODY", '{"phone": "{phone}", "text": "{text}"}')
+SMS_FORMAT = env.str("SMS_FORMAT", "json")  # Or "form".
+SMS_SUCCESS = env.str("SMS_SUCCESS", "")  # What the answer has to hold, where a provider says 200 to everything.
+SMS_TIMEOUT = env.int("SMS_TIMEOUT", 5)  # seconds
+SMS_RETRIES = env.int("SMS_RETRIES", 2)
+SMS_HOURLY_LIMIT = env.int("SMS_HOURLY_LIMIT", 500)  # Messages to all numbers together: they cost money.
+# A buyer who spends more points than this at once is asked for a fresh code first; 0 asks nobody.
+SPEND_CODE_POINTS = env.int("SPEND_CODE_POINTS", 0)
+
 # Buyers: a one-time code by mail, to addresses that the seller's data holds. Nobody signs up, nobody has a password.
 ACCOUNT_ADAPTER = "crm.signin.BuyerAdapter"
 ACCOUNT_FORMS = {
@@ -231,6 +244,10 @@ ACCOUNT_RATE_LIMITS = {
     "referral_link": "20/m/user,200/d/user",
     "referral_visit": "30/m/ip",
     "sso": "30/m/ip",
+    "phone_code": "10/m/ip,60/h/ip,3/10m/key,10/d/key",  # "key" is the number asked for.
+    "phone_code_all": f"{SMS_HOURLY_LIMIT}/h/key",
+    "fresh_code": "3/m/user,20/h/user,20/m/ip",
+    "own_data": "3/h/user",
     "embed_session": "60/m/ip",
     "embed_act": "60/m/key",  # "key" is the member, here and below.
     "embed_redeem": "10/m/key,100/d/key",
@@ -239,6 +256,7 @@ ACCOUNT_RATE_LIMITS = {
 # How many proxies of ours stand in front, so that X-Forwarded-For is read up to the first one that is not ours.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 
+SESSION_ENGINE = "crm.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS

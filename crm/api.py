@@ -2,7 +2,18 @@
 
 from crm.choices import OrderStatus, PaymentKind, Platform, ProductPolicy, RefundStatus, SsoFault
 from crm.claims import Buyer, Claim, ClaimState, buyer_of, claim_member, find_claim
+from crm.contact_ways import ContactWay, WayKind, contact_way
 from crm.contacts import Contacts, contacts_of
+from crm.devices import (
+    Device,
+    devices_of,
+    end_all_sessions,
+    note_proof,
+    note_visit,
+    proven_lately,
+    sign_out_device,
+    sign_out_others,
+)
 from crm.events import (
     OrderChange,
     OrderChanges,
@@ -23,12 +34,14 @@ from crm.mails.settling import troubled_mails
 from crm.mails.tier_telling import Reminded, remind
 from crm.member_profile import MEMBER_CHANGES
 from crm.newcomers import Newcomer, make_newcomers
+from crm.onetime import Answer, CodeUse, check_code, issue_code
 from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_facts, order_facts
 from crm.order_stream import PaidOrder, count_paid_orders, first_and_last_paid, ids_of_orders_since, paid_orders
 from crm.own_orders import OWN_CHANNEL, OwnOrder, OwnRefund, record_own_orders
 from crm.own_profile import OwnProfile, complete_profile, members_born_on, own_profile, whole_phone
 from crm.price_words import percent_in_words
 from crm.pricing import Quote, Source
+from crm.proof_sending import send_proof_code
 from crm.public_prices import PublicPrice, PublicReason
 from crm.quotes import Asked, Unknown, public_price, quote
 from crm.sso.exchange import Guest, still_vouched_for, take_shop_token
@@ -49,6 +62,7 @@ from crm.tiers.review import ReviewReport
 __all__ = [
     "MEMBER_CHANGES",
     "OWN_CHANNEL",
+    "Answer",
     "Asked",
     "Buyer",
     "BuyerDetails",
@@ -57,7 +71,10 @@ __all__ = [
     "ClaimRefused",
     "ClaimState",
     "ClaimableTier",
+    "CodeUse",
+    "ContactWay",
     "Contacts",
+    "Device",
     "FinishedImport",
     "GrantRefused",
     "Guest",
@@ -100,16 +117,21 @@ __all__ = [
     "Unknown",
     "Waits",
     "Way",
+    "WayKind",
     "WayLine",
     "add_missing_tiers",
     "buyer_of",
     "call_later",
     "call_worker",
+    "check_code",
     "claim_member",
     "claim_tier",
     "complete_profile",
+    "contact_way",
     "contacts_of",
     "count_paid_orders",
+    "devices_of",
+    "end_all_sessions",
     "find_claim",
     "finished_import",
     "finished_imports",
@@ -119,6 +141,7 @@ __all__ = [
     "grant_tier",
     "guarded",
     "ids_of_orders_since",
+    "issue_code",
     "job_lock",
     "ladder",
     "locked_jobs",
@@ -129,12 +152,15 @@ __all__ = [
     "make_usual_tiers",
     "member_facts",
     "members_born_on",
+    "note_proof",
+    "note_visit",
     "on_orders_changed",
     "on_tiers_changed",
     "order_facts",
     "own_profile",
     "paid_orders",
     "percent_in_words",
+    "proven_lately",
     "public_price",
     "queue_mails",
     "queue_selected",
@@ -145,7 +171,10 @@ __all__ = [
     "remind",
     "review_everybody",
     "seal",
+    "send_proof_code",
     "set_mail_preferences",
+    "sign_out_device",
+    "sign_out_others",
     "still_vouched_for",
     "take_shop_token",
     "tier_at",

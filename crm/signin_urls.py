@@ -5,17 +5,20 @@ from allauth.account import views
 from django.urls import path
 from django.views.generic import RedirectView
 
+from crm.views.signin import AskForCodeView, phone_code
+
 to_code = RedirectView.as_view(pattern_name="account_request_login_code", query_string=True)
 
 urlpatterns = [
     path("login/", to_code, name="account_login"),
     path("signup/", to_code, name="account_signup"),
-    path("login/code/", views.request_login_code, name="account_request_login_code"),
+    path("login/code/", AskForCodeView.as_view(), name="account_request_login_code"),
     path(
         "login/code/confirm/",
         views.confirm_login_code,
         name="account_confirm_login_code",
     ),
+    path("login/phone/", phone_code, name="account_phone_code"),
     path("logout/", views.logout, name="account_logout"),
     path("inactive/", views.account_inactive, name="account_inactive"),
 ]

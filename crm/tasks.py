@@ -5,6 +5,8 @@ from django.utils import timezone
 
 from crm.imports import jobs
 from crm.mails import sending
+from crm.onetime import forget_codes
+from crm.sms.gateway import send_sealed
 from crm.sso.exchange import forget_spent
 from crm.tiers import preview_jobs
 
@@ -41,8 +43,15 @@ def resume_stalled_previews() -> None:
 
 @shared_task
 def forget_spent_tokens() -> None:
-    """Delete what is remembered of tokens that nobody would take any more."""
+    """Delete what is remembered of tokens and codes that nobody would take any more."""
     forget_spent(timezone.now())
+    forget_codes(timezone.now())
+
+
+@shared_task
+def send_sms(sealed: str) -> None:
+    """Send a code to a phone."""
+    send_sealed(sealed, timezone.now())
 
 
 @shared_task

@@ -8,6 +8,7 @@ from crm.models.member import Identity, Member
 from crm.models.order import Order, OrderLine, Refund
 from crm.models.prices import MemberPlatformGrade, NoDiscount, PlatformGrade, PlatformTool, ProductTierPrice
 from crm.models.shop_key import ShopKey, SpentToken
+from crm.models.signin import OneTimeCode, Session
 from crm.models.stafflog import StaffAction
 from crm.models.tags import MemberTag, Tag
 from crm.models.tier import Tier, TierGrant
@@ -27,6 +28,7 @@ __all__ = [
     "MemberPlatformGrade",
     "MemberTag",
     "NoDiscount",
+    "OneTimeCode",
     "Order",
     "OrderLine",
     "PlatformGrade",
@@ -35,6 +37,7 @@ __all__ = [
     "ProductTierPrice",
     "Refund",
     "SchemePreview",
+    "Session",
     "ShopKey",
     "SpentToken",
     "StaffAction",

@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from crm.claims import Buyer, buyer_of
+from crm.devices import note_sign_in
 from crm.sso.exchange import look_at_shop_token, take_shop_token
 from crm.sso.judging import Purpose, TokenRefused
 from crm.sso.logins import login_of_member
@@ -66,6 +67,7 @@ def _sign_in(request: HttpRequest, token: str, target: str) -> HttpResponse:
     guest = take_shop_token(token, Purpose.SIGN_IN, at)
     login = login_of_member(guest.member_id, at)
     auth.login(request, login, backend=_BACKEND)
+    note_sign_in(request, at)
     own = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
     return redirect(target if own else settings.LOGIN_REDIRECT_URL)
 

@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
-from crm.api import buyer_of
+from crm.api import buyer_of, note_visit
 from redemption.visitors import recognise
 
 _LARGEST_ID = 2**63 - 1
@@ -30,7 +30,9 @@ def for_buyers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
         buyer = buyer_of(user_id) if user_id is not None else None
         if buyer is None:
             return redirect("redemption:home")
-        recognise(request, buyer.member_id, timezone.now())
+        at = timezone.now()
+        note_visit(request, at)
+        recognise(request, buyer.member_id, at)
         return view(request, buyer, *args, **kwargs)
 
     return guarded

@@ -23,8 +23,9 @@ from redemption.coupons.counter import counter_for, counters
 from redemption.models import Coupon
 from redemption.offers import Offer, current_terms, find_offer
 from redemption.refusals import Refused
-from redemption.tokens import new_token
+from redemption.tokens import new_token, read_token
 from redemption.views.buyers import before_id, for_buyers
+from redemption.views.fresh_code import fresh_code_first
 from redemption.wallet import held_coupon, past_coupons, ready_coupons
 
 PAGE = 20
@@ -86,6 +87,8 @@ def confirm(request: HttpRequest, buyer: Buyer, plan_id: int, yuan: int) -> Http
             raise Http404
         messages.error(request, refusal.message())
         return redirect("redemption:store")
+    if asked := fresh_code_first(request, buyer, offer.points, at):
+        return asked
     return _confirm_page(request, buyer, offer, at, limits=limits, refusal=refusal)
 
 
@@ -140,6 +143,9 @@ def _redeem(request: HttpRequest, buyer: Buyer, plan_id: int, yuan: int) -> Http
         return limited
     at = timezone.now()
     token = request.POST.get("token", "")
+    wish = read_token(token)
+    if wish is not None and (asked := fresh_code_first(request, buyer, wish.points, at)):
+        return asked
     try:
         issued = redeem_coupon(buyer.member_id, plan_id, yuan, token=token, at=at)
     except Refused as refusal:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from crm.api import Buyer, ClaimState, claim_member, find_claim, tier_card
+from crm.api import Buyer, ClaimState, claim_member, find_claim, note_visit, tier_card
 from loyalty import api as loyalty
 from redemption.kept_pages import kept_page, stamped_buyer
 from redemption.offers import current_offers, shelf, worth_rounded_down
@@ -46,6 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
         response = _without_member(request, at)
         add_never_cache_headers(response)
         return response
+    note_visit(request, at)
     recognise(request, found.buyer.member_id, at)
     return kept_page(request, "redemption/home.html", found, lambda: _home_context(found.buyer, at), at)
 

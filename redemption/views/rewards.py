@@ -25,6 +25,7 @@ from redemption.rewards.refusals import AddressMissing, RewardRefused
 from redemption.rewards.shelf import Choice, Sort, categories, shelf
 from redemption.rewards.standing import standing_of
 from redemption.views.buyers import for_buyers, whole_number
+from redemption.views.fresh_code import fresh_code_first
 
 MOST_AT_ONCE = 100  # As the model has it.
 
@@ -86,6 +87,8 @@ def confirm(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
         # The page of the reward says what stands against it.
         return redirect("redemption:reward", pk)
     quantity = min(whole_number(request.GET.get("quantity", "")) or 1, considered.most)
+    if asked := fresh_code_first(request, buyer, terms.points * quantity, at):
+        return asked
     sent = seen.kind is RewardKind.GOODS
     addresses = addresses_of(buyer.member_id) if sent else []
     if sent and not addresses:
@@ -115,6 +118,8 @@ def _redeem(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
     quantity = whole_number(request.POST.get("quantity", "")) or 0
     address = whole_number(request.POST.get("address", ""))
     token = request.POST.get("token", "")
+    if asked := fresh_code_first(request, buyer, _points(pk) * quantity, timezone.now()):
+        return asked
     try:
         taken = redeem(
             buyer.member_id, pk, min(quantity, MOST_AT_ONCE + 1), token=token, address_id=address, at=timezone.now()
@@ -135,6 +140,10 @@ def _redeem(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
     else:
         messages.success(request, _("Redeemed. This page keeps track of it."))
     return redirect("redemption:redemption", taken.redemption_id)
+
+
+def _points(pk: int) -> int:
+    return Reward.objects.filter(pk=pk).values_list("points", flat=True).first() or 0
 
 
 def _considered(buyer: Buyer, pk: int, summary: loyalty.AccountSummary, at: datetime) -> Considered:

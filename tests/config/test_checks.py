@@ -24,6 +24,10 @@ SOUND: dict[str, Any] = {
     "HTTPS": True,
     "SECRET_KEY": "chosen by the operator",
     "SHOP_URL": "https://points.example",
+    "SMS_BODY": '{"to": "{phone}", "params": {"code": "{code}"}}',
+    "SMS_HEADERS": '{"Authorization": "Bearer abc"}',
+    "SMS_URL": "https://sms.example/send",
+    "SPEND_CODE_POINTS": 2_000,
 }
 
 
@@ -113,3 +117,25 @@ def test_a_limit_below_zero_asks_two_people_for_nothing(warnings: Callable[..., 
 
 def test_a_limit_for_a_member_above_that_of_a_grant_is_never_reached(warnings: Callable[..., list[str]]) -> None:
     assert warnings(GRANT_MEMBER_LIMIT=100_001) == ["config.W009"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"SMS_URL": "sms.example"}, ["config.W015"]),
+        ({"SMS_URL": "http://sms.example/send"}, ["config.W016"]),
+        ({"SMS_BODY": "{"}, ["config.W017"]),
+        ({"SMS_BODY": '{"text": "{text}"}'}, ["config.W017"]),
+        ({"SMS_HEADERS": "Authorization: abc"}, ["config.W018"]),
+        ({"SMS_FORMAT": "xml"}, ["config.W018"]),
+        ({"SMS_TIMEOUT": 0}, ["config.W018"]),
+        ({"SMS_HOURLY_LIMIT": 0}, ["config.W018"]),
+        ({"SPEND_CODE_POINTS": -1}, ["config.W019"]),
+        ({"SMS_URL": "", "SMS_BODY": "{"}, []),
+        ({"SMS_URL": "console:", "SMS_BODY": "{"}, []),
+    ],
+)
+def test_codes_by_phone_are_set_up_whole(
+    changes: dict[str, Any], expected: list[str], warnings: Callable[..., list[str]]
+) -> None:
+    assert warnings(**changes) == expected

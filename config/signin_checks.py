@@ -1,0 +1,90 @@
+"""Mistakes in how buyers sign in, each with the way to mend it."""
+
+import json
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core import checks
+from django.utils.translation import gettext as _
+
+from crm.sms.filling import BadTemplate, read_template
+
+LONGEST_SMS_TIMEOUT = 60  # Seconds; a worker waits so long for each try.
+
+
+def check_sign_in() -> list[checks.CheckMessage]:
+    """Return a warning for everything that keeps a buyer from getting his code."""
+    found: list[checks.CheckMessage] = []
+    if settings.SMS_URL and settings.SMS_URL != "console:":
+        found += _provider_of_messages()
+    if settings.SPEND_CODE_POINTS < 0:
+        found.append(
+            checks.Warning(
+                _("SPEND_CODE_POINTS is below zero: a code is asked for whatever a buyer spends."),
+                hint=_("Set SPEND_CODE_POINTS to a number of points, or to 0 to ask for no code."),
+                id="config.W019",
+            )
+        )
+    return found
+
+
+def _provider_of_messages() -> list[checks.CheckMessage]:
+    found: list[checks.CheckMessage] = []
+    address = urlsplit(settings.SMS_URL)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        found.append(
+            checks.Warning(
+                _("SMS_URL is not the address of a provider: no buyer gets a code by phone."),
+                hint=_('Set SMS_URL to the address that messages are posted to, to "console:", or leave it out.'),
+                id="config.W015",
+            )
+        )
+    elif address.scheme == "http" and settings.DATABASE_URL:
+        found.append(
+            checks.Warning(
+                _("SMS_URL begins with http: whoever is on the way reads the codes."),
+                hint=_("Set SMS_URL to an address that begins with https."),
+                id="config.W016",
+            )
+        )
+    try:
+        read_template(settings.SMS_BODY)
+    except BadTemplate as error:
+        found.append(
+            checks.Warning(
+                _("SMS_BODY cannot be used: %(error)s") % {"error": error},
+                hint=_(
+                    'Set SMS_BODY to a JSON object with {phone} and {code} or {text} in it: {"to": "{phone}", '
+                    '"text": "{text}"}'
+                ),
+                id="config.W017",
+            )
+        )
+    if (
+        not _readable_headers()
+        or settings.SMS_FORMAT not in ("json", "form")
+        or not (
+            0 < settings.SMS_TIMEOUT <= LONGEST_SMS_TIMEOUT
+            and settings.SMS_RETRIES >= 0
+            and settings.SMS_HOURLY_LIMIT > 0
+        )
+    ):
+        found.append(
+            checks.Warning(
+                _("SMS_HEADERS, SMS_FORMAT, SMS_TIMEOUT, SMS_RETRIES or SMS_HOURLY_LIMIT is not what it has to be."),
+                hint=_(
+                    "SMS_HEADERS is a JSON object of texts, SMS_FORMAT json or form, SMS_TIMEOUT 1 to 60 seconds, "
+                    "SMS_RETRIES 0 or more, SMS_HOURLY_LIMIT 1 or more."
+                ),
+                id="config.W018",
+            )
+        )
+    return found
+
+
+def _readable_headers() -> bool:
+    try:
+        read = json.loads(settings.SMS_HEADERS or "{}")
+    except ValueError:
+        return False
+    return isinstance(read, dict) and all(isinstance(value, str) for value in read.values())

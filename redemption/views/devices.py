@@ -1,0 +1,44 @@
+"""Where the buyer is signed in, and how to end it there."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from crm.api import Buyer, devices_of, sign_out_device, sign_out_others
+from redemption.views.buyers import for_buyers
+
+
+@require_safe
+@for_buyers
+def devices(request: HttpRequest, buyer: Buyer) -> HttpResponse:
+    """All browsers in which the buyer's login is signed in."""
+    found = devices_of(request, timezone.now())
+    return render(request, "redemption/devices.html", {"page": "me", "devices": found, "others": len(found) > 1})
+
+
+@require_POST
+@for_buyers
+def sign_out(request: HttpRequest, buyer: Buyer, number: int) -> HttpResponse:
+    """End one of the other sessions. Somebody else's cannot be reached from here."""
+    if sign_out_device(request, number, timezone.now()):
+        messages.success(request, _("That device is signed out."))
+    else:
+        messages.info(request, _("That device was signed out already."))
+    return redirect("redemption:devices")
+
+
+@require_POST
+@for_buyers
+def sign_out_all(request: HttpRequest, buyer: Buyer) -> HttpResponse:
+    """End all sessions but this one."""
+    ended = sign_out_others(request, timezone.now())
+    messages.success(
+        request,
+        ngettext("%(devices)s other device is signed out.", "%(devices)s other devices are signed out.", ended)
+        % {"devices": ended},
+    )
+    return redirect("redemption:devices")
