@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from allauth.core import ratelimit
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -118,7 +119,8 @@ def _redeem(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
     quantity = whole_number(request.POST.get("quantity", "")) or 0
     address = whole_number(request.POST.get("address", ""))
     token = request.POST.get("token", "")
-    if asked := fresh_code_first(request, buyer, _points(pk) * quantity, timezone.now()):
+    points = _points(pk) * quantity if settings.SPEND_CODE_POINTS else 0
+    if asked := fresh_code_first(request, buyer, points, timezone.now()):
         return asked
     try:
         taken = redeem(

@@ -145,4 +145,4 @@ def test_a_dear_reward_asks_for_a_code_as_well(rich: Member, sign_in: SignIn) ->
     assert client.post(confirm, {"token": token, "quantity": "2"})["Location"].startswith(PAGE)
     prove(client)
 
-    assert client.post(confirm, {"token": token, "quantity": "2"})["Location"].startswith("/redemptions/")
+    assert client.post(confirm, {"token": token, "quantity": "2"})["Location"].startswith("/rewards/mine/")
