@@ -87,7 +87,7 @@ def confirm(request: HttpRequest, buyer: Buyer, plan_id: int, yuan: int) -> Http
             raise Http404
         messages.error(request, refusal.message())
         return redirect("redemption:store")
-    if asked := fresh_code_first(request, buyer, offer.points, at):
+    if refusal is None and (asked := fresh_code_first(request, buyer, offer.points, at)):
         return asked
     return _confirm_page(request, buyer, offer, at, limits=limits, refusal=refusal)
 
