@@ -6,16 +6,14 @@ from django.conf import settings
 
 from crm.contact_ways import ContactWay, WayKind
 from crm.onetime import CODE_LIFE, CodeUse, issue_code
-from crm.sms.gateway import sealed_message
+from crm.sms.handover import hand_over_code
 
 
 def send_proof_code(member_id: int, way: ContactWay, at: datetime) -> str:
     """Send a fresh code on this way; returns the ticket that goes with it."""
     issued = issue_code(CodeUse.PROOF, member_id, at)
     if way.kind is WayKind.PHONE:
-        from crm.tasks import send_sms
-
-        send_sms.delay(sealed_message(way.to, issued.code, at))
+        hand_over_code(way.to, issued.code, at)
     else:
         from crm.signin import BuyerAdapter
 

@@ -20,7 +20,7 @@ from crm.sso.sealing import Lost, seal, unseal
 
 _log = logging.getLogger(__name__)
 _CONSOLE = "console:"
-_PAUSE = 0.5  # Seconds before the second try, twice as long before each further one.
+_PAUSE = 1  # Seconds before the second try, twice as long before each further one.
 _LONGEST_ANSWER = 65_536
 
 

@@ -20,10 +20,9 @@ from crm.devices import note_sign_in
 from crm.mails.preferences import remember_language
 from crm.onetime import Answer, CodeUse, check_code, issue_code
 from crm.phone_claims import member_with_phone
-from crm.sms.gateway import sealed_message
+from crm.sms.handover import hand_over_code
 from crm.sso.judging import TokenRefused
 from crm.sso.logins import login_of_member
-from crm.tasks import send_sms
 
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 _ASKED = "phone_code"  # In the session: the ticket of the code that was asked for, and the masked number.
@@ -75,7 +74,7 @@ def _ask(request: HttpRequest, phone: str) -> None:
     at = timezone.now()
     member_id = member_with_phone(phone)
     issued = issue_code(CodeUse.SIGN_IN, member_id, at)
-    send_sms.delay(sealed_message(phone if member_id is not None else "", issued.code, at))
+    hand_over_code(phone if member_id is not None else "", issued.code, at)
     request.session[_ASKED] = {"ticket": issued.ticket, "shown": masked_phone(phone)}
 
 
