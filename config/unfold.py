@@ -46,6 +46,8 @@ NAVIGATION = [
             "crm.publish_tierscheme",
         ),
         _item(_("About to move"), "swap_vert", "crm_tierscheme_moving", "crm.view_member"),
+        _list(_("Grades on other tools"), "military_tech", "crm.platformtool"),
+        _list(_("Members without discount"), "money_off", "crm.nodiscount"),
         _list(_("Tags"), "sell", "crm.tag"),
         _list(_("Mails"), "mail", "crm.mail"),
     ),

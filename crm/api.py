@@ -56,8 +56,11 @@ from crm.tiers.granting import GrantRefused, grant_tier
 from crm.tiers.holding import tier_at
 from crm.tiers.metrics import Metric, MetricSource, register_metrics
 from crm.tiers.nightly import review_everybody
+from crm.tiers.presets import LoadedScheme, load_scheme_preset, preset_ladder
 from crm.tiers.progress import Waits, Way, WayLine
 from crm.tiers.review import ReviewReport
+from crm.tiers.schemebook import InvalidScheme
+from crm.tiers.schemebook import publish as publish_scheme
 
 __all__ = [
     "MEMBER_CHANGES",
@@ -78,8 +81,10 @@ __all__ = [
     "FinishedImport",
     "GrantRefused",
     "Guest",
+    "InvalidScheme",
     "LadderTier",
     "LineDetails",
+    "LoadedScheme",
     "MailKind",
     "MailPreferences",
     "MailWish",
@@ -144,6 +149,7 @@ __all__ = [
     "issue_code",
     "job_lock",
     "ladder",
+    "load_scheme_preset",
     "locked_jobs",
     "log_action",
     "log_actions",
@@ -160,8 +166,10 @@ __all__ = [
     "own_profile",
     "paid_orders",
     "percent_in_words",
+    "preset_ladder",
     "proven_lately",
     "public_price",
+    "publish_scheme",
     "queue_mails",
     "queue_selected",
     "quote",

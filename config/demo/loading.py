@@ -12,6 +12,7 @@ from config.demo.cast import CAST, Role
 from config.demo.generator import MEMBERS, ORDERS, SEED, WEEK, ShopFiles, write_shop
 from config.demo.programme import publish_rules
 from config.demo.rewards import stock_store
+from config.demo.standing import give_standing, publish_tiers
 from config.demo.wares import SHOP_NAME
 from crm.choices import Platform
 from crm.imports import pipeline
@@ -92,6 +93,8 @@ def _load(channel: Channel, files: ShopFiles, at: datetime) -> Loaded:
     stock_store(channel, at, actor_id=_cashier().pk)
     # Last, so that one of the cast has already spent what this list takes back.
     counts.add(_import(channel, files.refunds, at))
+    publish_tiers(at)
+    give_standing(channel, at)
     return Loaded(counts=counts, coupons=coupons, expired_points=expired.points, week=files.week)
 
 

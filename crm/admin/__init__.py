@@ -4,7 +4,9 @@ from crm.admin.catalogue import ChannelAdmin, ImportProfileAdmin
 from crm.admin.imports import ImportJobAdmin
 from crm.admin.mails import MailAdmin
 from crm.admin.members import MemberAdmin
+from crm.admin.no_discount import NoDiscountAdmin
 from crm.admin.orders import OrderAdmin, RefundAdmin
+from crm.admin.platform_tools import PlatformToolAdmin
 from crm.admin.products import ProductAdmin
 from crm.admin.schemes.site import TierSchemeAdmin
 from crm.admin.shop_keys import ShopKeyAdmin
@@ -21,7 +23,9 @@ __all__ = [
     "ImportProfileAdmin",
     "MailAdmin",
     "MemberAdmin",
+    "NoDiscountAdmin",
     "OrderAdmin",
+    "PlatformToolAdmin",
     "ProductAdmin",
     "RefundAdmin",
     "ShopKeyAdmin",

@@ -112,6 +112,11 @@ SCHEME_PRESETS: dict[str, SchemePreset] = {
 }  # fmt: skip
 
 
+def preset_ladder(name: str) -> tuple[Rung, ...]:
+    """The tiers that the scheme of a preset names, lowest first. Raises KeyError for a preset that there is not."""
+    return SCHEME_PRESETS[name].ladder
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedScheme:
     """A draft with the scheme of a preset, and the tiers that were made for it."""

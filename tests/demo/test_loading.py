@@ -16,7 +16,18 @@ from crm import feeds
 from crm.choices import OrderStatus
 from crm.feeds.records import Problem
 from crm.imports import pipeline
-from crm.models import Channel, Identity, Member, Order, Refund
+from crm.models import (
+    Channel,
+    Identity,
+    Mail,
+    Member,
+    MemberPlatformGrade,
+    NoDiscount,
+    Order,
+    Refund,
+    TierOffer,
+)
+from crm.tiers.cards import tier_card
 from loyalty import api as loyalty
 from redemption.choices import CouponState
 from redemption.models import Coupon, CouponPlan, Redemption, Reward, RewardPicture
@@ -104,6 +115,17 @@ def test_the_shop_has_rules_that_were_in_force_before_its_first_order(loaded: Lo
     assert (published.version, built_in.version) == (1, 0)
     assert loyalty.checkin_board(member(Role.REGULAR), at, sets) is not None
     assert loyalty.rewarded_acts(sets, at) >= {"signin", "referral", "campaign", "birthday", "profile"}
+
+
+def test_members_have_tiers_to_take_grades_and_no_discounts(loaded: Loaded, at: datetime) -> None:
+    regular = tier_card(member(Role.REGULAR), at)
+    assert regular.tier is not None
+    assert (regular.tier.rank > 0, regular.claimable) == (True, None)
+    assert TierOffer.objects.filter(state="open").count() > 5
+    collector = MemberPlatformGrade.objects.get(member=member(Role.COLLECTOR))
+    assert (str(collector.grade), MemberPlatformGrade.objects.count()) == ("VIP2", 61)
+    assert NoDiscount.objects.count() == 2
+    assert not Mail.objects.exists()
 
 
 def test_coupons_are_offered_and_a_festival_gives_more_for_the_points(loaded: Loaded, at: datetime) -> None:

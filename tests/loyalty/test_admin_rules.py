@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from crm.models import Channel, StaffAction, Tier, User
+from crm.models import Channel, StaffAction, Tier, TierScheme, User
 from loyalty.earning.kinds import KINDS
 from loyalty.models import EarnRule, RuleSet, RuleUsage
 from loyalty.presets import PRESET_NAMES, load_preset
@@ -122,6 +122,17 @@ class TestDraft:
         assert draft_problems(draft.pk) == []
         assert "spend" in codes(draft)
         assert read(client, "change", draft.pk)
+        assert not TierScheme.objects.exists()
+
+    def test_who_may_change_tier_schemes_gets_the_presets_scheme_with_it(
+        self, client: Client, grant: Grant, owner: User
+    ) -> None:
+        owner.user_permissions.add(*grant("crm.change_tierscheme").user_permissions.all())
+
+        response = client.post(page("add"), {"start": "preset:taobao", "note": ""}, follow=True)
+
+        assert TierScheme.objects.get().rungs.count() == 3
+        assert "Its tier scheme is a draft too" in response.content.decode()
 
     def test_a_start_that_there_is_not_is_refused(self, owner: User, client: Client) -> None:
         response = client.post(page("add"), {"start": "version:7", "note": ""})

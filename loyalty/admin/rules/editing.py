@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.admin import ModelAdmin
 
-from crm.adminkit import person
+from crm.adminkit import may, person
 from crm.api import log_action
 from loyalty.admin.rules import pages, vocabulary
 from loyalty.admin.rules.drafts import ACTS, NoSuchRule, act_on_rule, add_rule, blank_rule, put_rule
@@ -48,7 +48,8 @@ def begin_page(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
         way, _colon, what = form.cleaned_data["start"].partition(":")
         note = form.cleaned_data["note"]
         if way == "preset":
-            loaded = load_preset(what, at=now, actor_id=person(request), note=note)
+            schemes = may(request, "crm.change_tierscheme")
+            loaded = load_preset(what, at=now, actor_id=person(request), note=note, with_scheme=schemes)
             for line in loaded.notes:
                 messages.info(request, line)
             return _to(loaded.draft.pk)
