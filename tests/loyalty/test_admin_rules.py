@@ -129,7 +129,8 @@ class TestDraft:
     ) -> None:
         owner.user_permissions.add(*grant("crm.change_tierscheme").user_permissions.all())
 
-        response = client.post(page("add"), {"start": "preset:taobao", "note": ""}, follow=True)
+        data = {"start": "preset:taobao", "note": ""}
+        response = client.post(page("add"), data, follow=True, headers=ENGLISH)
 
         assert TierScheme.objects.get().rungs.count() == 3
         assert "Its tier scheme is a draft too" in response.content.decode()
