@@ -116,31 +116,43 @@ class FigureColumns:
 
 
 def figure_columns(metrics: Sequence[str], windows: Sequence[str], members: Members) -> FigureColumns:
-    """Sum ``metrics`` over the ``windows`` of the table expression ``scope``."""
+    """Sum ``metrics`` over the ``windows`` of the table expression ``scope``, which is joined as ``s``.
+
+    Members who are named are summed up one by one, from an index. How many of them a scope leaves over cannot be
+    foreseen, and a planner that expects one would sum up all of them again for each.
+    """
     ctes, joins, last = [], [], ["'-infinity'::timestamptz"]
     columns: dict[tuple[str, str], str] = {}
     for source in sources_of(metrics):
         name = f"sums_{source.code}"
         codes = [metric.code for metric in source.metrics if metric.code in metrics]
         sums = [(window, code) for window in windows for code in codes]
-        rows = source.rows.format(members=members.condition(source.member))
-        ctes.append(f", {name} AS ({_sums(rows, sums)})")
-        joins.append(f"LEFT JOIN {name} ON {name}.member_id = s.member_id")
+        if members.ids is None:
+            rows = source.rows.format(members=members.condition(source.member))
+            ctes.append(f", {name} AS ({_sums(rows, sums)})")
+            joins.append(f"LEFT JOIN {name} ON {name}.member_id = s.member_id")
+        else:
+            rows = source.rows.format(members=f"{source.member} = s.member_id")
+            joins.append(f"LEFT JOIN LATERAL (SELECT {_sum_columns(sums)} FROM ({rows}) AS r) AS {name} ON TRUE")
         last.append(f"{name}.last_at")
         columns |= {(window, code): f"coalesce({name}.{window}_{code}, 0)" for window, code in sums}
     return FigureColumns("\n".join(ctes), "\n  ".join(joins), f"greatest({', '.join(last)})", columns)
 
 
 def _sums(rows: str, sums: Sequence[tuple[str, str]]) -> str:
-    columns = ", ".join(
-        f"sum(r.{code}) FILTER (WHERE r.at >= s.{window}_from AND r.at < s.{window}_until) AS {window}_{code}"
-        for window, code in sums
-    )
     return f"""
-    SELECT s.member_id, max(r.at) FILTER (WHERE r.at <= s.as_of) AS last_at, {columns}
+    SELECT s.member_id, {_sum_columns(sums)}
       FROM scope AS s JOIN ({rows}) AS r ON r.member_id = s.member_id
      GROUP BY s.member_id
 """
+
+
+def _sum_columns(sums: Sequence[tuple[str, str]]) -> str:
+    columns = (
+        f"sum(r.{code}) FILTER (WHERE r.at >= s.{window}_from AND r.at < s.{window}_until) AS {window}_{code}"
+        for window, code in sums
+    )
+    return ", ".join(["max(r.at) FILTER (WHERE r.at <= s.as_of) AS last_at", *columns])
 
 
 def mark_sql(mark: Mark, window: str, figures: FigureColumns, values: Values) -> str:
