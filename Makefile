@@ -2,8 +2,8 @@
 
 PYTHON := .venv/bin/python
 ARGS ?=
-# A worker of the tests on every processor; PARALLEL= runs them in one process, for a debugger.
-PARALLEL ?= --numprocesses auto --dist loadfile
+# A worker of the tests on every processor, browser tests last; PARALLEL= runs them in one process, for a debugger.
+PARALLEL ?= --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # An environment whose Python is gone (the system's was replaced, say) is made anew, with all that was in it.
 _ := $(shell test -x $(PYTHON) || rm -rf .venv)
