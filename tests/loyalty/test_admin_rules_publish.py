@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from crm.models import Channel, StaffAction, User
@@ -191,7 +192,8 @@ class TestWarning:
     ) -> None:
         """An SVIP's 100 yuan are 400 points; at 100 points for 2 yuan that is 8 yuan, 8 %."""
         publish_cost(Decimal("0.02"), effective_from=at - DAY, at=at - DAY, actor_id=None, reason="Our coupons")
-        draft = load_preset("vancl", at=at, actor_id=owner.pk).draft
+        with translation.override("en"):  # The rules of a preset are named in the language of whoever loads it.
+            draft = load_preset("vancl", at=at, actor_id=owner.pk).draft
 
         most = review(client, draft)["most"]
 
