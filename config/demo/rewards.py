@@ -37,6 +37,11 @@ class Good:
 
 
 def _goods(at: datetime) -> tuple[Good, ...]:
+    return (*_parcels(), *_without_parcels(at))
+
+
+def _parcels() -> tuple[Good, ...]:
+    """What is sent, from the tea room's shelves."""
     return (
         Good(
             "cups", "茶器",
@@ -79,6 +84,12 @@ def _goods(at: datetime) -> tuple[Good, ...]:
             },
             pieces=20,
         ),
+    )  # fmt: skip
+
+
+def _without_parcels(at: datetime) -> tuple[Good, ...]:
+    """Codes, a ticket that begins in three days, and a donation."""
+    return (
         Good(
             "card", "卡券",
             {
