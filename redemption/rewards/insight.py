@@ -4,16 +4,16 @@ The checkout stops at the first obstacle and has the last word; staff want to se
 """
 
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from django.apps import apps
-from django.db.models import F, Sum
 
 from loyalty import api as loyalty
-from redemption.models import Address, Redemption, Reward
+from redemption.models import Address, Reward
 from redemption.rewards.choices import RewardKind, Visibility
+from redemption.rewards.considering import limits_of
 from redemption.rewards.standing import standing_of, tier_name
 from redemption.rewards.stocking import free_pieces
 
@@ -160,21 +160,5 @@ def insight_of(reward: Reward, member_id: int, at: datetime) -> Insight:
 
 
 def _limits(reward: Reward, member_id: int, at: datetime) -> tuple[Limit, ...]:
-    zone = loyalty.programme_zone()
-    today = datetime.combine(at.astimezone(zone).date(), time.min, tzinfo=zone)
-    asked = [
-        (Asks.DAY, reward.limit_day, today),
-        (Asks.WINDOW, reward.limit_window, reward.starts_at),
-        (Asks.EVER, reward.limit_ever, None),
-    ]
-    return tuple(
-        Limit(which, pieces_had(reward.pk, member_id, since=since), most) for which, most, since in asked if most
-    )
-
-
-def pieces_had(reward_id: int, member_id: int, *, since: datetime | None) -> int:
-    """Return how many pieces of a reward a member has had since then whose points were not given back."""
-    had = Redemption.objects.filter(reward=reward_id, member=member_id)
-    if since is not None:
-        had = had.filter(placed_at__gte=since)
-    return had.aggregate(pieces=Sum(F("quantity") - F("cancelled") - F("returned")))["pieces"] or 0
+    counted = limits_of(reward.pk, member_id, at)
+    return tuple(Limit(Asks(limit.which), limit.had, limit.most) for limit in counted if limit.most)
