@@ -5,10 +5,15 @@ It is found by ``CHROMIUM`` or on PATH. Without one the tests here are skipped, 
 
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext
+
+Phone = Callable[..., BrowserContext]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = (
@@ -65,3 +70,10 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
         "locale": "zh-CN",
         "timezone_id": "Asia/Shanghai",
     }
+
+
+@pytest.fixture
+def phone(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[Phone]:
+    """``phone(locale="en-US")``: a browser on a phone that differs from the usual one as said."""
+    with ExitStack() as stack:
+        yield lambda **changes: stack.enter_context(browser.new_context(**{**browser_context_args, **changes}))

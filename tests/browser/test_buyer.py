@@ -1,30 +1,19 @@
 """A buyer with a phone signs in by code, sees the points and takes a coupon, with scripts and without."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import datetime
-from typing import Any
 
 import pytest
 from django.core import mail
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from crm.models import Member
 from loyalty import api as loyalty
 from redemption.models import Coupon, CouponPlan
+from tests.browser.conftest import Phone
 from tests.cast import GivePoints
 from tests.factories import CouponPlanFactory
-
-Phone = Callable[..., BrowserContext]
-
-
-@pytest.fixture
-def phone(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[Phone]:
-    """``phone(locale="en-US")``: a browser on a phone that differs from the usual one as said."""
-    with ExitStack() as stack:
-        yield lambda **changes: stack.enter_context(browser.new_context(**{**browser_context_args, **changes}))
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pytest_django.live_server_helper import LiveServer
 from crm.models import Member
 from loyalty import api as loyalty
 from redemption.models import Redemption, Reward
-from tests.browser.test_buyer import Phone, assert_fits, open_page, phone, sign_in  # noqa: F401
+from tests.browser.conftest import Phone
+from tests.browser.test_buyer import assert_fits, open_page, sign_in
 from tests.cast import GivePoints
 from tests.factories import AddressFactory, RewardFactory
 
@@ -24,7 +25,7 @@ def cup(transactional_db: None) -> Reward:
 def test_from_the_shelf_to_a_redemption_that_is_cancelled_in_part(
     scripts: bool,
     *,
-    phone: Phone,  # noqa: F811
+    phone: Phone,
     live_server: LiveServer,
     xiaolu: Member,
     cup: Reward,
