@@ -9,14 +9,12 @@ with EVERY_STATEMENT=1 in the environment it is each, which takes two minutes.
 
 import multiprocessing
 import os
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 
 from crm.models import Member
 from loyalty import api as loyalty
@@ -28,17 +26,14 @@ from redemption.rewards.handling import ship
 from redemption.rewards.lapsing import lapse_unpaid
 from redemption.rewards.opening import open_wish
 from redemption.rewards.payment import apply_payment, apply_waiting, report_payment
-from redemption.rewards.proof import prove_store
 from tests.cast import GivePoints
-from tests.concurrency.processes import killed_after
-from tests.concurrency.test_coupons import execute, remake
+from tests.concurrency.killing import Act, all_adds_up, die_inside, kill_everywhere, wait_until_one_sleeps
+from tests.concurrency.test_coupons import remake
 from tests.factories import AddressFactory, RewardFactory, StaffFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MOST_STATEMENTS = 99
 WITH_CASH = 1 if os.environ.get("EVERY_STATEMENT") else 3
-Act = Callable[[], object]
 
 
 @dataclass
@@ -81,26 +76,6 @@ def store(xiaolu: Member, give_points: GivePoints, at: datetime) -> Store:
         card,
         at,
     )
-
-
-def all_adds_up() -> bool:
-    return loyalty.audit().ok and prove_store().ok
-
-
-def kill_everywhere(prepare: Callable[[], tuple[Act, Act]], *, step: int = 1) -> int:
-    """For every statement, or every ``step``th: prepare an act and what somebody does after a crash, kill the act
-    there, look at the books, let it be done again, twice, and look once more. Returns how many statements there are at
-    least."""
-    for statements in range(0, MOST_STATEMENTS, step):
-        act, again = prepare()
-        killed = killed_after(statements, act)
-        assert all_adds_up(), f"after statement {statements}"
-        again()
-        again()
-        assert all_adds_up(), f"after statement {statements} and another try"
-        if not killed:
-            return statements
-    raise AssertionError("the act has no end")
 
 
 def states(reward: Reward) -> set[tuple[str, int, int]]:
@@ -227,19 +202,13 @@ class TestInsideTheCheckout:
         reward = store.card if "rewardcode" in statement else store.cup
         token = store.token(reward)
         before = loyalty.summary(store.member.pk, store.at).spendable
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_get_functiondef('redemption_redeem'::regproc)")
-            [whole] = cursor.fetchone()
-        remake("redemption_redeem", statement, f"    PERFORM pg_terminate_backend(pg_backend_pid());\n{statement}")
 
-        with pytest.raises(Exception, match="terminating connection"):
-            store.take(reward, token=token)
+        mend = die_inside("redemption_redeem", statement, lambda: store.take(reward, token=token))
 
-        connections.close_all()
         assert not Redemption.objects.exists()
         assert loyalty.summary(store.member.pk, store.at).spendable == before
         assert all_adds_up()
-        execute(whole)
+        mend()
         assert store.take(reward, token=token).quantity == 3
         assert all_adds_up()
 
@@ -250,7 +219,7 @@ class TestInsideTheCheckout:
         connections.close_all()
         buyer = multiprocessing.get_context("fork").Process(target=store.take, args=(store.cup, 3, token))
         buyer.start()
-        _wait_until_it_sleeps()
+        wait_until_one_sleeps()
         buyer.kill()
         buyer.join()
 
@@ -258,15 +227,3 @@ class TestInsideTheCheckout:
 
         assert list(Redemption.objects.all()) == [again]
         assert all_adds_up()
-
-
-def _wait_until_it_sleeps() -> None:
-    deadline = time.monotonic() + 30
-    asleep = 0
-    while not asleep:
-        assert time.monotonic() < deadline
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
-            )
-            [asleep] = cursor.fetchone()
