@@ -86,6 +86,7 @@ ACTIONS: dict[str, Promise] = {
     "paymentkey.make": _("Made a payment key"),
     "paymentkey.revoke": _("Revoked a payment key"),
     "payments.settle": _("Saw to a payment"),
+    "payments.assign": _("Said what a payment was for"),
     "redemptions.cancel": _("Cancelled a redemption"),
     "redemptions.confirm": _("Confirmed redemptions"),
     "redemptions.export": _("Downloaded addresses of redemptions"),

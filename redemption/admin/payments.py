@@ -19,13 +19,14 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from crm.adminkit import EndlessAdmin, may, person
-from redemption.admin.redemption_forms import ReasonForm
+from redemption.admin.redemption_forms import ReasonForm, StrayForm
 from redemption.models import Payment, PaymentKey
 from redemption.rewards.choices import RedemptionState
 from redemption.rewards.moving import MoveRefused
 from redemption.rewards.paid_orders import numbers_in
 from redemption.rewards.payment import settle
 from redemption.rewards.payment_calls import make_payment_key, revoke_payment_key, why_it_waits
+from redemption.rewards.stray_payments import assign
 
 SETTLE = "redemption.settle_payment"
 REVOKE = "redemption.revoke_paymentkey"
@@ -57,7 +58,8 @@ def unmatched() -> Q:
     """Payments that count for nothing, will not by themselves, and that nobody has seen to."""
     left = F("redemption__quantity") - F("redemption__cancelled") - F("redemption__returned")
     too_little = Q(amount__lt=F("redemption__cash") / F("redemption__quantity") * left)
-    return Q(applied=False, settled_at=None) & (~Q(redemption__state=RedemptionState.AWAITING) | too_little)
+    not_waiting = ~Q(redemption__state=RedemptionState.AWAITING)
+    return Q(applied=False, settled_at=None) & (Q(redemption=None) | not_waiting | too_little)
 
 
 @admin.register(Payment)
@@ -66,9 +68,9 @@ class PaymentAdmin(EndlessAdmin):
 
     list_display = ("at", "number", "member", "amount", "how", "reference", "standing")
     list_select_related = ("redemption__member", "actor")
-    list_filter = (StandingFilter, "how")
+    list_filter = (StandingFilter, "how", "why")
     search_fields = ("reference",)
-    search_help_text = _("Redemption number, or the whole reference")
+    search_help_text = _("Redemption number, the whole reference, or what a payment that fits nothing says")
     fields = (
         "at",
         "number",
@@ -79,6 +81,7 @@ class PaymentAdmin(EndlessAdmin):
         "order",
         "actor",
         "standing_in_words",
+        "payload",
         "settled_at",
     )
     readonly_fields = ("number", "member", "standing_in_words")
@@ -87,11 +90,11 @@ class PaymentAdmin(EndlessAdmin):
 
     @display(description=_("redemption"))
     def number(self, payment: Payment) -> str:
-        return payment.redemption.number
+        return payment.redemption.number if payment.redemption else "–"
 
     @display(description=_("member"))
     def member(self, payment: Payment) -> str:
-        return str(payment.redemption.member)
+        return str(payment.redemption.member) if payment.redemption else "–"
 
     @display(description=_("state"), label=_COLOURS)
     def standing(self, payment: Payment) -> tuple[str, str]:
@@ -107,7 +110,11 @@ class PaymentAdmin(EndlessAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        return queryset.filter(Q(reference=term) | Q(redemption__in=numbers_in(term))), False
+        stray = Q(redemption=None, payload__icontains=term)
+        return queryset.filter(Q(reference=term) | Q(redemption__in=numbers_in(term)) | stray), False
+
+    def get_fields(self, request: HttpRequest, obj: Payment | None = None) -> list[str]:
+        return [name for name in self.fields if name != "payload" or (obj is not None and obj.payload)]
 
     def has_settle_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         if not may(request, SETTLE):
@@ -121,14 +128,13 @@ class PaymentAdmin(EndlessAdmin):
         if payment is None:
             raise Http404
         page = reverse("admin:redemption_payment_change", args=[payment.pk])
-        form = ReasonForm(request.POST or None)
+        may_be_assigned = payment.redemption is None and payment.amount is not None
+        form = (StrayForm if may_be_assigned else ReasonForm)(request.POST or None)
         if form.is_valid():
             try:
-                settle(payment.pk, actor_id=person(request), reason=form.cleaned_data["reason"], at=timezone.now())
+                _see_to(request, payment, form.cleaned_data)
             except MoveRefused as refusal:
                 messages.error(request, refusal.message())
-            else:
-                messages.success(request, gettext("It is written down that somebody has seen to this payment."))
             return redirect(page)
         context = {
             **self.admin_site.each_context(request),
@@ -142,6 +148,20 @@ class PaymentAdmin(EndlessAdmin):
         return TemplateResponse(request, "admin/redemption/payment/settle.html", context)
 
 
+def _see_to(request: HttpRequest, payment: Payment, said: dict[str, Any]) -> None:
+    """Give the payment to the redemption that was named, or write down what was done about it."""
+    reason, at = said["reason"], timezone.now()
+    if redemption_id := said.get("redemption"):
+        if assign(payment.pk, redemption_id, actor_id=person(request), reason=reason, at=at):
+            messages.success(request, gettext("The payment counts for this redemption now."))
+        else:
+            text = gettext("The payment stands with this redemption now, and counts for nothing: see to it.")
+            messages.warning(request, text)
+        return
+    settle(payment.pk, actor_id=person(request), reason=reason, at=at)
+    messages.success(request, gettext("It is written down that somebody has seen to this payment."))
+
+
 def standing_of_payment(payment: Payment) -> tuple[str, str]:
     """Return how a payment stands as the key of its colour and in words."""
     if payment.applied:
@@ -152,8 +172,10 @@ def standing_of_payment(payment: Payment) -> tuple[str, str]:
         case "too_little":
             return "open", gettext("Too little was paid")
         case "not_waiting":
-            state = payment.redemption.get_state_display()
+            state = payment.redemption.get_state_display() if payment.redemption else ""
             return "open", gettext("The redemption waits for no payment: %(state)s") % {"state": state}
+        case "stray":
+            return "open", gettext("Fits nothing: %(why)s") % {"why": payment.get_why_display()}
     return "soon", gettext("Counts within a minute")
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -16,6 +17,7 @@ from redemption.admin.reward_forms import reason_field
 from redemption.models import Redemption, Reward
 from redemption.rewards.choices import RedemptionState, RewardKind
 from redemption.rewards.labels import TO_SEND
+from redemption.rewards.paid_orders import numbers_in
 
 
 class SureForm(forms.Form):
@@ -26,6 +28,29 @@ class ReasonForm(forms.Form):
     """An act that asks why."""
 
     reason = reason_field()
+
+
+class StrayForm(ReasonForm):
+    """A payment that fits nothing: what it was for, if somebody knows; else what was done about it."""
+
+    redemption = forms.CharField(
+        label=_("Redemption number"),
+        required=False,
+        max_length=30,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("If you know what it was paid for, such as JF18. Leave it empty if you have paid the money back."),
+    )
+
+    def clean_redemption(self) -> int | None:
+        typed: str = self.cleaned_data["redemption"].strip()
+        if not typed:
+            return None
+        ids = numbers_in(typed)
+        if len(ids) != 1:
+            raise ValidationError(_("This is no redemption number. It begins with JF and has a check digit."))
+        if not Redemption.objects.filter(pk=ids[0], cash__gt=0).exists():
+            raise ValidationError(_("There is no redemption with this number that costs cash."))
+        return ids[0]
 
 
 class CarrierForm(forms.Form):

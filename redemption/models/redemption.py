@@ -10,7 +10,7 @@ from stdnum import luhn
 
 from redemption.models.guards import follows_its_life, kept, tells_its_moves
 from redemption.models.reward import Reward
-from redemption.rewards.choices import PaidBy, RedemptionState
+from redemption.rewards.choices import FitsNothing, PaidBy, RedemptionState
 from redemption.rewards.life import OPEN
 
 
@@ -215,17 +215,30 @@ class RedemptionMove(models.Model):
 
 class Payment(models.Model):
     """Cash that somebody reported for a redemption. ``reference`` names the payment where it was made; the same one is
-    counted once. A payment that came too late, or a second one, is ``applied`` to nothing and waits for a person."""
+    counted once. A payment that came too late, or a second one, is ``applied`` to nothing and waits for a person.
+
+    One that fits nothing has no ``redemption`` until a person names it; ``why`` it fits nothing and the ``payload`` as
+    it came are kept, and an ``amount`` as far as it could be read.
+    """
 
     redemption = models.ForeignKey(
-        Redemption, on_delete=models.PROTECT, related_name="payments", verbose_name=_("redemption")
+        Redemption,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="payments",
+        verbose_name=_("redemption"),
     )
-    amount = models.DecimalField(_("amount (yuan)"), max_digits=12, decimal_places=2)
+    amount = models.DecimalField(_("amount (yuan)"), max_digits=12, decimal_places=2, null=True, blank=True)
     how = models.CharField(_("reported by"), max_length=10, choices=PaidBy)
     reference = models.CharField(_("reference"), max_length=120, unique=True)
     order = models.ForeignKey(
         "crm.Order", on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("order")
     )
+    why = models.CharField(
+        _("why it fits nothing"), max_length=20, choices=FitsNothing, blank=True, default="", db_default=""
+    )
+    payload = models.TextField(_("as it came"), blank=True, default="", db_default="")
     applied = models.BooleanField(_("counts for the redemption"))
     settled_at = models.DateTimeField(_("seen to"), null=True, blank=True)
     at = models.DateTimeField(_("when"))
@@ -245,10 +258,15 @@ class Payment(models.Model):
         permissions = [("settle_payment", _("Can see to payments that count for nothing"))]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="redemption_payment_amount"),
+            models.CheckConstraint(
+                condition=Q(redemption__isnull=False, amount__isnull=False)
+                | Q(redemption=None, applied=False) & ~Q(why="") & ~Q(payload=""),
+                name="redemption_payment_stray_is_kept_as_it_came",
+            ),
             models.UniqueConstraint(
                 fields=["redemption"], condition=Q(applied=True), name="redemption_payment_counts_once"
             ),
         ]
 
     def __str__(self) -> str:
-        return f"¥{self.amount}"
+        return "?" if self.amount is None else f"¥{self.amount}"

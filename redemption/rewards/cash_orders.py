@@ -87,7 +87,7 @@ def _order(
         number=redemption.number,
         member_id=redemption.member_id,
         title=redemption.reward.name,
-        paid=payment.amount,
+        paid=payment.amount or Decimal(0),  # A payment that counts has an amount.
         placed_at=redemption.placed_at,
         paid_at=paid_at,
         shipped_at=shipped_at,

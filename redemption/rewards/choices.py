@@ -39,3 +39,15 @@ class PaidBy(models.TextChoices):
     STAFF = "staff", pgettext_lazy("who reported a payment", "Marked by staff")
     ORDER = "order", pgettext_lazy("who reported a payment", "An imported order")
     CALL = "call", pgettext_lazy("who reported a payment", "A payment call")
+
+
+class FitsNothing(models.TextChoices):
+    """Why a payment call was signed and in time, and all the same belongs to nothing that we know."""
+
+    UNREADABLE = "unreadable", pgettext_lazy("a payment call", "It could not be read")
+    BAD_REDEMPTION = "bad_redemption", pgettext_lazy("a payment call", "It names no redemption")
+    BAD_PAYMENT = "bad_payment", pgettext_lazy("a payment call", "It has no name of its own")
+    BAD_AMOUNT = "bad_amount", pgettext_lazy("a payment call", "Its amount is none")
+    UNKNOWN_REDEMPTION = "unknown_redemption", pgettext_lazy("a payment call", "No redemption has this number")
+    NO_CASH = "no_cash", pgettext_lazy("a payment call", "The redemption costs points only")
+    CONFLICT = "conflict", pgettext_lazy("a payment call", "Its name was used for another payment")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.apps import apps
+from django.db.models import Q
 from stdnum import luhn
 
 from crm.api import OrderChange, OrderChanges, OrderStatus
@@ -20,12 +21,12 @@ _PAID = frozenset({OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.COMPLETED}
 
 
 def on_orders(changes: OrderChanges, at: datetime) -> Mapping[str, int]:
-    """Write down which of these orders pay for a redemption that waits for its cash."""
+    """Write down which of these orders pay for a redemption that waits for its cash, or waited for it until it was too
+    late: that one is for a person to see to."""
     paid = {change.order_id: change for change in changes.orders if change.status in _PAID and change.paid > 0}
     members = {change.member_id for change in paid.values()}
-    waiting = dict(
-        Redemption.objects.filter(state=RedemptionState.AWAITING, member__in=members).values_list("pk", "member_id")
-    )
+    unpaid = Q(state=RedemptionState.AWAITING) | Q(state=RedemptionState.CANCELLED, cash__gt=0, paid_at=None)
+    waiting = dict(Redemption.objects.filter(unpaid, member__in=members).values_list("pk", "member_id"))
     if not waiting:
         return {}
     found = [

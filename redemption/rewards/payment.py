@@ -59,9 +59,11 @@ def apply_payment(payment_id: int, *, at: datetime) -> bool:
     False when the redemption no longer waits, or when too little was paid: then a person has to look.
     """
     payment = Payment.objects.get(pk=payment_id)
-    redemption = find(payment.redemption_id)
     if payment.applied:
         return True
+    if payment.redemption_id is None or payment.amount is None:
+        return False
+    redemption = find(payment.redemption_id)
     if redemption.state != RedemptionState.AWAITING or payment.amount < cash_due(redemption):
         return False
     state = state_when_paid(RewardKind(redemption.reward.kind))

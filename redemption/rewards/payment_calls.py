@@ -9,6 +9,7 @@ import hmac
 import json
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -19,10 +20,11 @@ from django.db import transaction
 from crm.api import SecretLost, log_action, seal, unseal
 from redemption.models import Payment, PaymentKey, Redemption, SpentCall
 from redemption.rewards.cash_orders import cash_due
-from redemption.rewards.choices import PaidBy, RedemptionState
+from redemption.rewards.choices import FitsNothing, PaidBy, RedemptionState
 from redemption.rewards.moving import NotPossible
 from redemption.rewards.paid_orders import numbers_in
 from redemption.rewards.payment import PaymentConflict, apply_payment, report_payment
+from redemption.rewards.stray_payments import keep_stray
 
 TOLERANCE = timedelta(minutes=5)  # By so much a call's time may differ from ours.
 LONGEST_BODY = 4096
@@ -35,13 +37,15 @@ _NOTED_EVERY = timedelta(minutes=1)
 
 
 class CallRefused(Exception):
-    """A call is not taken. ``code`` is stable, ``status`` the answer's; ``text`` tells a developer what to do."""
+    """A call does not count. ``code`` is stable, ``status`` the answer's; ``text`` tells a developer what to do. One
+    that was signed is ``kept`` all the same, for a person to see to."""
 
     def __init__(self, code: str, status: int, text: str) -> None:
         super().__init__(code)
         self.code = code
         self.status = status
         self.text = text
+        self.kept = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,8 @@ def signature_of(secret: str, time: str, nonce: str, body: bytes) -> str:
 def take_call(call: Call, at: datetime) -> Taken:
     """Take a report of a payment, and let it count if it can. The same payment again gives the same answer.
 
-    Raises CallRefused; nothing is written then but why, on the page of the key.
+    Raises CallRefused, and writes why on the page of the key. What was signed, in time and new, and fits nothing, is
+    kept among the payments.
     """
     key = _signed_by(call, at)
     try:
@@ -147,14 +152,32 @@ def _signed_by(call: Call, at: datetime) -> PaymentKey:
 
 def _take(key: PaymentKey, call: Call, at: datetime) -> Taken:
     stale_at = _in_time(call, at)
-    report = read_report(call.body)
     with transaction.atomic():
         _spent, first = SpentCall.objects.get_or_create(key=key, nonce=call.nonce, defaults={"stale_at": stale_at})
         if not first:
             raise CallRefused("replayed", 409, "This call was taken before. Sign a new one, with a new nonce.")
-        payment = _written_down(report, at)
+        payment = _fitting_or_kept(call.body, at)
+    if isinstance(payment, CallRefused):
+        raise payment
     applied = apply_payment(payment.pk, at=at)
-    return Taken(payment, Redemption.objects.get(pk=report.redemption_id), applied)
+    return Taken(payment, Redemption.objects.get(payments=payment), applied)
+
+
+def _fitting_or_kept(body: bytes, at: datetime) -> Payment | CallRefused:
+    """Write down what was reported; where it fits nothing return why, which is not to undo what is kept of it."""
+    try:
+        return _written_down(read_report(body), at)
+    except CallRefused as refusal:
+        keep_stray(body, FitsNothing(refusal.code), amount=_amount_in(body), at=at)
+        refusal.kept = True
+        return refusal
+
+
+def _amount_in(body: bytes) -> Decimal | None:
+    """The amount that a report names, also one that is wrong otherwise; None where there is none."""
+    with suppress(CallRefused, ValueError, RecursionError, AttributeError):
+        return _amount(json.loads(body, parse_float=Decimal, parse_int=Decimal).get("amount"))
+    return None
 
 
 def _in_time(call: Call, at: datetime) -> datetime:
@@ -225,8 +248,11 @@ def forget_calls(at: datetime) -> int:
 
 
 def why_it_waits(payment: Payment) -> str:
-    """Why a payment that was not applied waits: ``too_little``, ``not_waiting``, or "" when the sweep takes it."""
+    """Why a payment that was not applied waits: ``stray``, ``too_little``, ``not_waiting``, or "" when the sweep takes
+    it."""
     redemption = payment.redemption
+    if redemption is None or payment.amount is None:
+        return "stray"
     if redemption.state != RedemptionState.AWAITING:
         return "not_waiting"
     return "too_little" if payment.amount < cash_due(redemption) else ""

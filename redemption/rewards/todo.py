@@ -35,9 +35,10 @@ SELECT (SELECT count(*)
            )),
        (SELECT count(*)
           FROM redemption_payment AS p
-          JOIN redemption_redemption AS r ON r.id = p.redemption_id
+          LEFT JOIN redemption_redemption AS r ON r.id = p.redemption_id
          WHERE NOT p.applied AND p.settled_at IS NULL
-           AND (r.state <> 'awaiting' OR p.amount < r.cash / r.quantity * (r.quantity - r.cancelled - r.returned)))
+           AND (r.id IS NULL OR r.state <> 'awaiting'
+                OR p.amount < r.cash / r.quantity * (r.quantity - r.cancelled - r.returned)))
 """
 
 

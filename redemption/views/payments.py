@@ -55,4 +55,5 @@ def _taken(taken: Taken) -> JsonResponse:
 
 
 def _refused(refusal: CallRefused) -> JsonResponse:
-    return JsonResponse({"error": refusal.code, "message": refusal.text}, status=refusal.status)
+    answer = {"error": refusal.code, "message": refusal.text, "kept": refusal.kept}
+    return JsonResponse(answer, status=refusal.status)

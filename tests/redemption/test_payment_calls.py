@@ -1,5 +1,6 @@
 """A shop's server reports payments: signed, once, and nothing is lost; staff see to what counts for nothing."""
 
+import json
 import re
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,7 +30,7 @@ from redemption.rewards.payment_calls import (
 )
 from redemption.rewards.todo import store_tasks
 from redemption.tasks import sweep_redemptions
-from tests.cast import GivePoints
+from tests.cast import NOON, GivePoints
 from tests.factories import RewardFactory, StaffFactory
 from tests.redemption.rewards.conftest import Take, home_of, redemption_of, shown, take
 from tests.staff import Grant
@@ -158,7 +159,7 @@ class TestCall:
         status, answer = server.call(waiting, "39.80")
         assert (status, answer["error"]) == (409, "conflict")
 
-    def test_an_unknown_number_and_one_without_cash_are_refused(
+    def test_an_unknown_number_and_one_without_cash_do_not_count(
         self, server: Server, waiting: Redemption, xiaolu: Member, take: Take
     ) -> None:
         assert server.call("JF123456783")[1]["error"] == "bad_redemption"
@@ -182,6 +183,75 @@ class TestCall:
         assert forget_calls(at + timedelta(minutes=11)) == 1
         sweep_redemptions()
         assert not SpentCall.objects.exists()
+
+
+class TestStray:
+    """A payment that was signed and fits nothing is somebody's money: it is kept until a person has seen to it."""
+
+    @pytest.mark.parametrize(
+        ("number", "amount", "why", "kept"),
+        [
+            ("JF123456782", "39.80", "unknown_redemption", Decimal("39.80")),
+            ("JF123456783", "39.80", "bad_redemption", Decimal("39.80")),
+            ("JF123456782", "39.801", "bad_amount", None),
+        ],
+    )
+    def test_it_is_kept_as_it_came(
+        self, number: str, amount: str, why: str, kept: Decimal | None, server: Server
+    ) -> None:
+        _status, answer = server.call(number, amount)
+
+        assert (answer["error"], answer["kept"]) == (why, True)
+        stray = Payment.objects.get()
+        assert (stray.why, stray.amount, stray.redemption, stray.applied) == (why, kept, None, False)
+        assert json.loads(stray.payload) == {"redemption": number, "amount": amount, "payment": "pay-1"}
+        assert store_tasks(NOON).payments == 1
+
+    def test_one_for_points_only_and_a_name_used_twice_are_kept_too(
+        self, server: Server, waiting: Redemption, xiaolu: Member, take: Take
+    ) -> None:
+        server.call(redemption_of(take(xiaolu, RewardFactory(points=10, stock=1))), "39.80", "pay-0")
+        server.call(waiting, "39.80")
+        server.call(waiting, "50.00")
+
+        assert list(Payment.objects.order_by("pk").values_list("why", "amount")) == [
+            ("no_cash", Decimal("39.80")),
+            ("", Decimal("39.80")),
+            ("conflict", Decimal("50.00")),
+        ]
+
+    def test_the_same_report_signed_anew_is_the_same_row_however_it_is_written(self, server: Server) -> None:
+        server.call("JF123456782")
+        server.call("JF123456782")
+        other_way_round = b'{"payment":"pay-1","amount":"39.80","redemption":"JF123456782"}'
+        headers, _body = server.sign("JF123456782")
+        headers["X-Pointkeeper-Signature"] = signature_of(
+            server.secret, headers["X-Pointkeeper-Time"], headers["X-Pointkeeper-Nonce"], other_way_round
+        )
+        assert server.send(headers, other_way_round)[1]["kept"]
+        assert Payment.objects.count() == 1
+        server.call("JF123456782", "1.00")
+        assert Payment.objects.count() == 2
+
+    def test_what_is_no_json_is_kept_too(self, server: Server) -> None:
+        headers, _body = server.sign("JF18")
+        for body in (b"\x00 \xff paid!", b"[" * 4000):
+            headers["X-Pointkeeper-Nonce"] += "x"
+            headers["X-Pointkeeper-Signature"] = signature_of(
+                server.secret, headers["X-Pointkeeper-Time"], headers["X-Pointkeeper-Nonce"], body
+            )
+            assert server.send(headers, body)[1]["kept"]
+        assert "paid!" in Payment.objects.earliest("pk").payload
+
+    def test_who_cannot_sign_leaves_nothing(self, server: Server) -> None:
+        headers, body = server.sign("JF123456782")
+        _status, answer = server.send(headers | {"X-Pointkeeper-Signature": "0" * 64}, body)
+        assert (answer["error"], answer["kept"]) == ("bad_signature", False)
+        assert not Payment.objects.exists()
+
+    def test_the_right_number_sent_afterwards_counts(self, server: Server, waiting: Redemption) -> None:
+        server.call("JF123456782")
+        assert server.call(waiting)[1]["applied"]
 
 
 class TestReading:
@@ -248,6 +318,56 @@ class TestAdmin:
         assert self.open_ones(client) == []
         assert StaffAction.objects.get(action="payments.settle").reason == "Paid back by bank transfer"
         assert good.applied is False
+
+    @pytest.fixture
+    def stray(self, clerk: User, server: Server) -> Payment:
+        server.call("JF123456782")
+        return Payment.objects.get()
+
+    def settle_page(self, stray: Payment) -> str:
+        return reverse("admin:redemption_payment_settle", args=[stray.pk])
+
+    def test_what_fits_nothing_is_listed_with_why_and_as_it_came(self, stray: Payment, client: Client) -> None:
+        assert self.open_ones(client) == [stray]
+        listed = client.get(reverse("admin:redemption_payment_changelist"), {"q": "pay-1"}).content.decode()
+        assert "Fits nothing: No redemption has this number" in listed
+        page = client.get(reverse("admin:redemption_payment_change", args=[stray.pk])).content.decode()
+        assert "JF123456782" in page
+        assert "JF123456782" in client.get(self.settle_page(stray)).content.decode()
+
+    def test_a_person_says_what_it_was_for(self, stray: Payment, client: Client, waiting: Redemption) -> None:
+        wrong = client.post(self.settle_page(stray), {"redemption": "JF123456783", "reason": "Asked the buyer"})
+        assert wrong.context["form"].errors["redemption"]
+
+        client.post(self.settle_page(stray), {"redemption": waiting.number, "reason": "Asked the buyer"})
+
+        stray.refresh_from_db()
+        assert (stray.redemption, stray.applied) == (waiting, True)
+        assert now(waiting).state == "confirmed"
+        line = StaffAction.objects.get(action="payments.assign")
+        assert (line.reason, line.member, line.details["redemption"]) == (
+            "Asked the buyer", waiting.member, waiting.number,
+        )  # fmt: skip
+        assert self.open_ones(client) == []
+        assert client.post(self.settle_page(stray), {"reason": "Again"}).status_code == 403
+        assert StaffAction.objects.filter(action="payments.assign").count() == 1
+
+    def test_what_is_too_little_stays_with_the_redemption_to_be_seen_to(
+        self, clerk: User, server: Server, client: Client, waiting: Redemption
+    ) -> None:
+        server.call("JF123456782", "1.00")
+        stray = Payment.objects.get()
+        client.post(self.settle_page(stray), {"redemption": waiting.number, "reason": "Asked the buyer"})
+        assert now(waiting).state == "awaiting"
+        assert self.open_ones(client) == [stray]
+        client.post(self.settle_page(stray), {"reason": "Paid back"})
+        assert self.open_ones(client) == []
+
+    def test_or_writes_down_what_was_done(self, stray: Payment, client: Client, at: datetime) -> None:
+        client.post(self.settle_page(stray), {"reason": "Paid back by bank transfer"})
+        assert self.open_ones(client) == []
+        assert store_tasks(at).payments == 0
+        assert StaffAction.objects.get(action="payments.settle").reason == "Paid back by bank transfer"
 
     def test_they_are_found_by_number_and_reference(
         self, clerk: User, client: Client, server: Server, waiting: Redemption

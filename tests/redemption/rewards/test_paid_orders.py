@@ -13,6 +13,7 @@ from crm.orders import record
 from redemption.models import Payment, Redemption
 from redemption.rewards.paid_orders import numbers_in
 from redemption.rewards.payment import apply_waiting
+from redemption.rewards.payment_calls import why_it_waits
 from tests.cast import GivePoints
 from tests.factories import RewardFactory
 from tests.redemption.rewards.conftest import Take, redemption_of, spendable
@@ -90,13 +91,15 @@ def test_too_small_an_order_waits_for_a_person(shop: Channel, waiting: Redemptio
     assert (state(waiting), Payment.objects.get().settled_at) == ("awaiting", None)
 
 
-def test_an_order_after_the_deadline_is_not_looked_for(shop: Channel, waiting: Redemption, at: datetime) -> None:
+def test_an_order_after_the_deadline_is_kept_for_a_person(shop: Channel, waiting: Redemption, at: datetime) -> None:
     from redemption.rewards.lapsing import lapse_unpaid
 
     lapse_unpaid(at + timedelta(days=3))
     ordered(shop, at, remark=waiting.number)
+    ordered(shop, at, remark=waiting.number)
 
-    assert not Payment.objects.exists()
+    payment = Payment.objects.get()
+    assert (payment.redemption, payment.applied, why_it_waits(payment)) == (waiting, False, "not_waiting")
 
 
 @pytest.mark.parametrize(
