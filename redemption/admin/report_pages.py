@@ -22,13 +22,14 @@ from crm.filekit import Cell
 from loyalty import api as loyalty
 from redemption.admin.shipping_pages import EXPORT, table_response
 from redemption.reports.live import live
-from redemption.reports.sales import sales_of_redeemers
+from redemption.reports.sales import SalesOfRedeemers, sales_of_redeemers
 from redemption.reports.taken import LONGEST_DAYS, SIDES, Row, Taken, taken_between
 
 VIEW = "redemption.view_redemption"
 _USUAL_DAYS = 30
 _BARS = 10
 _ROWS_SHOWN = 50
+_WITH_SALES = ("reward", "plan")  # The sides of which it is told what their members bought afterwards.
 
 
 class PeriodForm(forms.Form):
@@ -91,33 +92,45 @@ def report_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         since, until = form.window()
         taken = taken_between(since, until)
+        sales = sales_of_redeemers(since, until, timezone.now())
         context |= {
             "taken": taken,
             "total": taken.total,
             "cost": taken.total.cost(taken.per_point) if taken.total else None,
             "per_point": f"{taken.per_point.normalize():f}",
-            "sales": sales_of_redeemers(since, until, timezone.now()),
-            "tables": [_table(side, taken) for side in SIDES if taken.sides[side]],
-            "charts": _charts(taken),
+            "sales": sales.total,
+            "tables": [_table(side, taken, sales) for side in SIDES if taken.sides[side]],
+            "charts": _charts(taken, sales),
             "query": f"since={form.cleaned_data['since']}&through={form.cleaned_data['through']}",
         }
     request.current_app = model_admin.admin_site.name
     return TemplateResponse(request, "admin/redemption/report/report.html", context)
 
 
-def _table(side: str, taken: Taken) -> dict[str, Any]:
+def _table(side: str, taken: Taken, sales: SalesOfRedeemers) -> dict[str, Any]:
     rows = taken.sides[side]
     if side == "day":
         rows = rows[::-1]
     return {
         "side": side,
         "title": side_names()[side],
-        "rows": [
-            (_name(row), row, row.cost(taken.per_point), taken.left.get(row.key or 0)) for row in rows[:_ROWS_SHOWN]
-        ],
+        "rows": [_line(row, taken, sales) for row in rows[:_ROWS_SHOWN]],
         "more": len(rows) > _ROWS_SHOWN,
         "stock": side == "reward",
+        "sales": side in _WITH_SALES,
         "each": side == "member",
+    }
+
+
+def _line(row: Row, taken: Taken, sales: SalesOfRedeemers) -> dict[str, Any]:
+    cost, bought = row.cost(taken.per_point), sales.of(row.side, row.key)
+    return {
+        "name": _name(row),
+        "row": row,
+        "cost": cost,
+        "left": taken.left.get(row.key or 0),
+        "bought": bought,
+        "percent": bought.percent_of(cost),
     }
 
 
@@ -129,7 +142,7 @@ def _name(row: Row) -> str:
     return row.name or (f"#{row.key}" if row.key is not None else "–")
 
 
-def _charts(taken: Taken) -> list[tuple[str, str, dict[str, Any]]]:
+def _charts(taken: Taken, sales: SalesOfRedeemers) -> list[tuple[str, str, dict[str, Any]]]:
     days = _without_gaps(taken.sides["day"])
     charts = [
         (
@@ -152,6 +165,19 @@ def _charts(taken: Taken) -> list[tuple[str, str, dict[str, Any]]]:
             "series": [{"name": _("Points"), "values": [row.points for row in top]}],
         }
         charts.append(("rewards", _("Points by reward"), figures))
+    dearest = sorted(
+        (row for side in _WITH_SALES for row in taken.sides[side]), key=lambda row: row.points, reverse=True
+    )[:_BARS]
+    if dearest:
+        figures = {
+            "horizontal": True,
+            "months": [_name(row) for row in dearest],
+            "series": [
+                {"name": _("Cost"), "values": [float(row.cost(taken.per_point)) for row in dearest]},
+                {"name": _("Sales after"), "values": [float(sales.of(row.side, row.key).after) for row in dearest]},
+            ],
+        }
+        charts.append(("sales", _("Cost, and sales in the 30 days after, in yuan"), figures))
     return charts if taken.total else []
 
 
@@ -174,7 +200,9 @@ def export_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponseBa
     side, kind, form = request.GET.get("side", ""), request.GET.get("kind", "csv"), _form(request.GET)
     if side not in SIDES or not form.is_valid():
         raise Http404
-    taken = taken_between(*form.window())
+    since, until = form.window()
+    taken = taken_between(since, until)
+    sales = sales_of_redeemers(since, until, timezone.now()) if side in _WITH_SALES else None
     log_action(
         "redemptions.report", actor_id=person(request), at=timezone.now(), side=side, format=kind,
         since=str(form.cleaned_data["since"]), through=str(form.cleaned_data["through"]),
@@ -183,15 +211,30 @@ def export_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponseBa
         side_names()[side], _("Redemptions and coupons"), _("Members"), _("Pieces"), _("Points"), _("Cost in yuan"),
         _("Cash in yuan"), _("Left"),
     ]  # fmt: skip
-    return table_response(f"redemptions-by-{side}", kind, titles, _cells(side, taken))
+    if sales is not None:
+        titles += [
+            _("Sales in the 30 days before, in yuan"), _("Sales in the 30 days after, in yuan"),
+            _("Cost in percent of the sales after"), _("Members who bought after"), _("Orders after"),
+            _("Members whose 30 days are over"),
+        ]  # fmt: skip
+    return table_response(f"redemptions-by-{side}", kind, titles, _cells(side, taken, sales))
 
 
-def _cells(side: str, taken: Taken) -> Iterator[tuple[Cell, ...]]:
+def _cells(side: str, taken: Taken, sales: SalesOfRedeemers | None) -> Iterator[tuple[Cell, ...]]:
     for row in taken.sides[side]:
         left = taken.left.get(row.key or 0) if side == "reward" else None
         name = row.day.isoformat() if row.day is not None else _name(row)
-        cost = str(row.cost(taken.per_point))
-        yield (name, row.times, row.members, int(row.pieces), int(row.points), cost, f"{row.cash:.2f}", left)
+        cost = row.cost(taken.per_point)
+        cells = (name, row.times, row.members, int(row.pieces), int(row.points), str(cost), f"{row.cash:.2f}", left)
+        if sales is None:
+            yield cells
+            continue
+        bought = sales.of(side, row.key)
+        percent = bought.percent_of(cost)
+        yield (
+            *cells, f"{bought.before:.2f}", f"{bought.after:.2f}", None if percent is None else str(percent),
+            bought.buyers, int(bought.orders), bought.complete,
+        )  # fmt: skip
 
 
 def live_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:

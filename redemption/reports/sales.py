@@ -1,9 +1,10 @@
-"""Whether those who took something bought: their orders in the thirty days before and after."""
+"""Whether those who took something bought: their orders in the thirty days before and after, for all of it together and
+for each reward and plan."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -11,53 +12,80 @@ from crm.api import OWN_CHANNEL
 
 AFTER = timedelta(days=30)
 
-# Counted from the first thing that each member took in the period. The cash parts of redemptions are no sales of these.
+# Counted from the first time in the period that a member took the thing, or for the total, anything. The orders of
+# those members are read once. The cash parts of redemptions are no sales of these.
 _SALES = """
-WITH first AS MATERIALIZED (
-    SELECT member_id, min(at) AS at
-      FROM (
-          SELECT r.member_id, r.placed_at AS at
-            FROM redemption_redemption AS r
-           WHERE r.placed_at >= %(since)s AND r.placed_at < %(until)s AND r.quantity > r.cancelled + r.returned
-           UNION ALL
-          SELECT c.member_id, c.issued_at
-            FROM redemption_coupon AS c
-           WHERE c.issued_at >= %(since)s AND c.issued_at < %(until)s AND c.state <> 'void'
-      ) AS t
-     GROUP BY member_id
+WITH taken AS MATERIALIZED (
+    SELECT 'reward' AS what, r.reward_id AS thing, r.member_id, r.placed_at AS at
+      FROM redemption_redemption AS r
+     WHERE r.placed_at >= %(since)s AND r.placed_at < %(until)s AND r.quantity > r.cancelled + r.returned
+     UNION ALL
+    SELECT 'plan', c.plan_id, c.member_id, c.issued_at
+      FROM redemption_coupon AS c
+     WHERE c.issued_at >= %(since)s AND c.issued_at < %(until)s AND c.state <> 'void'
+), first AS MATERIALIZED (
+    SELECT CASE WHEN GROUPING(what) = 0 THEN what ELSE 'total' END AS what, thing, member_id, min(at) AS at
+      FROM taken
+     GROUP BY GROUPING SETS ((what, thing, member_id), (member_id))
+), bought AS MATERIALIZED (
+    SELECT o.member_id, o.placed_at, o.paid - o.refunded AS yuan
+      FROM crm_order AS o
+      JOIN crm_channel AS s ON s.id = o.channel_id AND s.code <> %(own)s
+     WHERE o.member_id IN (SELECT member_id FROM taken) AND o.status IN ('paid', 'shipped', 'completed')
+       AND o.placed_at > %(since)s - %(days)s AND o.placed_at < %(until)s + %(days)s
+), of_member AS (
+    SELECT f.what, f.thing, f.at,
+           coalesce(sum(b.yuan) FILTER (WHERE b.placed_at <= f.at), 0) AS before,
+           coalesce(sum(b.yuan) FILTER (WHERE b.placed_at > f.at), 0) AS after,
+           count(b.yuan) FILTER (WHERE b.placed_at > f.at) AS orders
+      FROM first AS f
+      LEFT JOIN bought AS b
+        ON b.member_id = f.member_id AND b.placed_at > f.at - %(days)s AND b.placed_at <= f.at + %(days)s
+     GROUP BY f.what, f.thing, f.member_id, f.at
 )
-SELECT count(*), count(*) FILTER (WHERE f.at + %(days)s <= %(at)s), count(*) FILTER (WHERE x.orders > 0),
-       coalesce(sum(x.before), 0), coalesce(sum(x.after), 0), coalesce(sum(x.orders), 0)
-  FROM first AS f
- CROSS JOIN LATERAL (
-      SELECT coalesce(sum(o.paid - o.refunded) FILTER (WHERE o.placed_at <= f.at), 0) AS before,
-             coalesce(sum(o.paid - o.refunded) FILTER (WHERE o.placed_at > f.at), 0) AS after,
-             count(*) FILTER (WHERE o.placed_at > f.at) AS orders
-        FROM crm_order AS o
-        JOIN crm_channel AS s ON s.id = o.channel_id AND s.code <> %(own)s
-       WHERE o.member_id = f.member_id AND o.status IN ('paid', 'shipped', 'completed')
-         AND o.placed_at > f.at - %(days)s AND o.placed_at <= f.at + %(days)s
- ) AS x
+SELECT what, thing, count(*), count(*) FILTER (WHERE at + %(days)s <= %(at)s), count(*) FILTER (WHERE orders > 0),
+       sum(before), sum(after), sum(orders)
+  FROM of_member
+ GROUP BY what, thing
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Sales:
+class Sales(NamedTuple):
     """Of ``members`` who took something, ``buyers`` ordered again within thirty days: ``orders`` for ``after`` yuan,
     less what went back; ``before`` is what all of them bought in the thirty days before. For ``complete`` of them the
     thirty days are over; the others may still buy."""
 
-    members: int
-    complete: int
-    buyers: int
-    before: Decimal
-    after: Decimal
-    orders: int
+    members: int = 0
+    complete: int = 0
+    buyers: int = 0
+    before: Decimal = Decimal(0)
+    after: Decimal = Decimal(0)
+    orders: int = 0
+
+    def percent_of(self, cost: Decimal) -> Decimal | None:
+        """How many percent of the sales the points cost, half a tenth up; None without sales."""
+        if self.after <= 0:
+            return None
+        return (cost * 100 / self.after).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 
-def sales_of_redeemers(since: datetime, until: datetime, at: datetime) -> Sales:
-    """Work the figures out. One query, an index look-up for each member."""
+@dataclass(frozen=True, slots=True)
+class SalesOfRedeemers:
+    """The sales of all who took anything, and of those who took each reward and each plan's coupons. Whoever took two
+    things stands with both, so the parts come to more than the whole."""
+
+    total: Sales
+    by_thing: dict[tuple[str, int], Sales]
+
+    def of(self, side: str, key: int | None) -> Sales:
+        """The sales behind a line of the report by ``reward`` or ``plan``."""
+        return self.by_thing.get((side, key or 0), Sales())
+
+
+def sales_of_redeemers(since: datetime, until: datetime, at: datetime) -> SalesOfRedeemers:
+    """Work the figures out. One query."""
     values: dict[str, Any] = {"since": since, "until": until, "days": AFTER, "own": OWN_CHANNEL, "at": at}
     with connection.cursor() as cursor:
         cursor.execute(_SALES, values)
-        return Sales(*cursor.fetchone())
+        found = {(what, thing): Sales(*figures) for what, thing, *figures in cursor.fetchall()}
+    return SalesOfRedeemers(found.pop(("total", None), Sales()), found)

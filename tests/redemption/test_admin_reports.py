@@ -126,10 +126,49 @@ class TestTaken:
         OrderFactory(member=dayong, channel=shop, status="closed", placed_at=NOON + DAY)
         OrderFactory(member=xiaolu, paid=Decimal(500), channel__code="redemption-store", placed_at=NOON + DAY)
 
-        sales = sales_of_redeemers(NOON - DAY, NOON + DAY, NOON + 20 * DAY)
+        sales = sales_of_redeemers(NOON - DAY, NOON + DAY, NOON + 20 * DAY).total
 
         assert (sales.members, sales.buyers, sales.orders, sales.complete) == (2, 1, 2, 0)
         assert (sales.before, sales.after) == (Decimal("50.00"), Decimal("170.00"))
+
+    def test_each_reward_and_plan_has_the_sales_of_those_who_took_it(
+        self, xiaolu: Member, dayong: Member, cup: Reward, plan: CouponPlan, shop: Channel
+    ) -> None:
+        for member, days, paid in ((xiaolu, -10, 50), (xiaolu, 3, 100), (dayong, 2, 30), (dayong, 31, 900)):
+            OrderFactory(member=member, channel=shop, paid=Decimal(paid), placed_at=NOON + days * DAY)
+
+        sales = sales_of_redeemers(NOON - DAY, NOON + DAY, NOON + 31 * DAY)
+
+        # Both took the cup, 小鹿 also a coupon: her hundred yuan stand with either, and once in the whole.
+        cups, coupons = sales.of("reward", cup.pk), sales.of("plan", plan.pk)
+        assert (cups.members, cups.buyers, cups.before, cups.after) == (2, 2, Decimal(50), Decimal(130))
+        assert (coupons.members, coupons.buyers, coupons.before, coupons.after) == (1, 1, Decimal(50), Decimal(100))
+        assert (sales.total.members, sales.total.after) == (2, Decimal(130))
+        assert cups.percent_of(Decimal("40.00")) == Decimal("30.8")
+        assert sales.of("reward", 0).percent_of(Decimal("40.00")) is None
+
+    def test_the_thirty_days_of_a_thing_begin_when_it_was_taken_first(
+        self, xiaolu: Member, cup: Reward, take: Take, shop: Channel
+    ) -> None:
+        pot = RewardFactory(points=10)
+        take(xiaolu, pot, at=NOON + 20 * DAY)
+        OrderFactory(member=xiaolu, channel=shop, paid=Decimal(80), placed_at=NOON + 10 * DAY)
+
+        sales = sales_of_redeemers(NOON - DAY, NOON + 21 * DAY, NOON + 60 * DAY)
+
+        assert (sales.of("reward", cup.pk).after, sales.of("reward", pot.pk).after) == (Decimal(80), Decimal(0))
+        assert sales.of("reward", pot.pk).before == Decimal(80)
+
+    def test_the_file_of_rewards_has_the_sales(
+        self, owner: User, client: Client, xiaolu: Member, shop: Channel
+    ) -> None:
+        OrderFactory(member=xiaolu, channel=shop, paid=Decimal(100), placed_at=NOON + DAY)
+        answer: Any = client.get(reverse(EXPORT), {"side": "reward", "kind": "csv"})
+        titles, row = csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig")))
+        said = dict(zip(titles, row, strict=True))
+        assert said["Sales in the 30 days after, in yuan"] == "100.00"
+        assert said["Cost in percent of the sales after"] == "30.0"
+        assert said["Members who bought after"] == "1"
 
     def test_the_page_shows_it_and_costs_a_fixed_number_of_queries(
         self, owner: User, client: Client, django_assert_num_queries: DjangoAssertNumQueries
@@ -139,7 +178,7 @@ class TestTaken:
         with django_assert_num_queries(11):
             page = client.get(reverse(REPORT))
         assert [table["side"] for table in page.context["tables"]] == list(SIDES)
-        assert [name for name, _heading, _figures in page.context["charts"]] == ["days", "rewards"]
+        assert [name for name, _heading, _figures in page.context["charts"]] == ["days", "rewards", "sales"]
         assert "Tea cup" in page.content.decode()
 
     @pytest.mark.parametrize("side", SIDES)
