@@ -248,6 +248,7 @@ ACCOUNT_RATE_LIMITS = {
     "phone_code_all": f"{SMS_HOURLY_LIMIT}/h/key",
     "fresh_code": "3/m/user,20/h/user,20/m/ip",
     "own_data": "3/h/user",
+    "statement": "10/m/user,60/h/user",
     "embed_session": "60/m/ip",
     "embed_act": "60/m/key",  # "key" is the member, here and below.
     "embed_redeem": "10/m/key,100/d/key",

@@ -46,7 +46,15 @@ from loyalty.referral.links import (
 )
 from loyalty.referral.tying import recognise
 from loyalty.rulebook import PublishedSets, published_sets
-from loyalty.statement import POINTS_CHANGES, AccountSummary, StatementLine, history, summary
+from loyalty.statement import (
+    POINTS_CHANGES,
+    AccountSummary,
+    StatementLine,
+    balance_before,
+    history,
+    recorded_lines,
+    summary,
+)
 from loyalty.validity import programme_zone, validity_end
 
 __all__ = [
@@ -84,6 +92,7 @@ __all__ = [
     "accrual",
     "adjust",
     "audit",
+    "balance_before",
     "burn",
     "capture",
     "check_in",
@@ -117,6 +126,7 @@ __all__ = [
     "published_sets",
     "recognise",
     "record_visit",
+    "recorded_lines",
     "redeem_code",
     "release",
     "remember_device",

@@ -206,6 +206,29 @@ def whole_statement(member_id: int, filters: Filters = EVERYTHING, *, at_once: i
         before_id = lines[-1].entry_id
 
 
+def balance_before(member_id: int, since: datetime | None) -> int:
+    """The balance by the entries recorded before ``since``; 0 for "since ever". One query."""
+    if since is None:
+        return 0
+    entries = Entry.objects.filter(account_id=member_id, recorded_at__lt=since)
+    total: int = entries.order_by().aggregate(total=Sum("points", default=0))["total"]
+    return total
+
+
+def recorded_lines(
+    member_id: int, since: datetime | None, until: datetime, *, at_once: int = 2_000
+) -> Iterator[StatementLine]:
+    """Every line recorded from ``since`` on and before ``until``, oldest first: ``at_once`` of them are held in memory
+    at a time. With ``balance_before`` they make a statement that adds up."""
+    entries = _entries_of(member_id).filter(recorded_at__lt=until)
+    if since is not None:
+        entries = entries.filter(recorded_at__gte=since)
+    after_id = 0
+    while lines := _lines(entries.filter(pk__gt=after_id).order_by("-account_id", "id"), at_once):
+        yield from lines
+        after_id = lines[-1].entry_id
+
+
 def _entries_of(member_id: int) -> "QuerySet[Entry]":
     return Entry.objects.filter(OneOf(F("account_id"), [member_id]))
 

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-SCHEMES = ("light", "dark")
+SCHEMES = LIGHT, DARK = "light", "dark"
 SCHEME_COOKIE = "scheme"
 _YEAR = 365 * 24 * 3600
 
@@ -27,3 +27,17 @@ def keep_scheme(response: HttpResponse, scheme: str) -> None:
         )
     else:
         response.delete_cookie(SCHEME_COOKIE, samesite="Lax")
+
+
+def keep_language(response: HttpResponse, language: str) -> None:
+    """Show pages in this language from now on, as the menu of languages does."""
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=settings.LANGUAGE_COOKIE_AGE,
+        path=settings.LANGUAGE_COOKIE_PATH,
+        domain=settings.LANGUAGE_COOKIE_DOMAIN,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+    )

@@ -14,11 +14,13 @@ from redemption.views import (
     payments,
     pictures,
     points,
+    preferences,
     product,
     profile,
     redemptions,
     referral,
     rewards,
+    statements,
     tier,
 )
 
@@ -62,6 +64,9 @@ urlpatterns = [
     path("tier/", tier.tier, name="tier"),
     path("tier/<int:offer_id>/", tier.claim, name="claim_tier"),
     path("me/", me.me, name="me"),
+    path("me/preferences/", preferences.preferences, name="preferences"),
+    path("me/statement/", statements.statement, name="statement"),
+    path("me/statement/file/", statements.download, name="statement_file"),
     path("me/devices/", devices.devices, name="devices"),
     path("me/devices/others/sign-out/", devices.sign_out_all, name="sign_out_others"),
     path("me/devices/<int:number>/sign-out/", devices.sign_out, name="sign_out_device"),

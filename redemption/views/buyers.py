@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -16,7 +17,7 @@ from redemption.visitors import recognise
 _LARGEST_ID = 2**63 - 1
 
 
-def for_buyers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def for_buyers(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Call the view with the request and the ``Buyer`` who is signed in.
 
     Others sign in first. A login without a member is sent to the home page, which says how to get one.
@@ -25,7 +26,7 @@ def for_buyers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
     @never_cache
     @login_required
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         user_id = request.user.pk
         buyer = buyer_of(user_id) if user_id is not None else None
         if buyer is None:
