@@ -5,16 +5,18 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
+from crm.api import open_sites
 from redemption.looks import current_dress
 from redemption.preferences import scheme_of
 
 
 def shop(request: HttpRequest) -> dict[str, object]:
-    """The shop's name and how to reach the seller, what its pages wear, and by day or by night; ``demo`` is true where
-    the demo page is offered."""
+    """The shop's name and how to reach the seller, what its pages wear, and by day or by night; with accounts of which
+    sites one can sign in; ``demo`` is true where the demo page is offered."""
     return {
         "shop_name": settings.SHOP_NAME,
         "shop_contact": settings.SHOP_CONTACT,
+        "social_sites": open_sites(),
         "demo": settings.DEMO,
         "theme": SimpleLazyObject(lambda: current_dress(timezone.now())),
         "scheme": scheme_of(request),

@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
     "axes",
     "csp",
     "django_celery_beat",
@@ -221,6 +222,13 @@ SMS_HOURLY_LIMIT = env.int("SMS_HOURLY_LIMIT", 500)  # Messages to all numbers t
 # A buyer who spends more points than this at once is asked for a fresh code first; 0 asks nobody.
 SPEND_CODE_POINTS = env.int("SPEND_CODE_POINTS", 0)
 
+# Accounts of WeChat and Weibo that buyers have connected to their login: what the sites gave the shop, both or neither.
+WEIXIN_KEY = env.str("WEIXIN_KEY", "")
+WEIXIN_SECRET = env.str("WEIXIN_SECRET", "")
+WEIBO_KEY = env.str("WEIBO_KEY", "")
+WEIBO_SECRET = env.str("WEIBO_SECRET", "")
+SOCIALACCOUNT_ADAPTER = "crm.social.vouching.SocialAdapter"
+
 # Buyers: a one-time code by mail, to addresses that the seller's data holds. Nobody signs up, nobody has a password.
 ACCOUNT_ADAPTER = "crm.signin.BuyerAdapter"
 ACCOUNT_FORMS = {
@@ -244,6 +252,7 @@ ACCOUNT_RATE_LIMITS = {
     "referral_link": "20/m/user,200/d/user",
     "referral_visit": "30/m/ip",
     "sso": "30/m/ip",
+    "social": "20/m/ip,120/h/ip",
     "phone_code": "10/m/ip,60/h/ip,3/10m/key,10/d/key",  # "key" is the number asked for.
     "phone_code_all": f"{SMS_HOURLY_LIMIT}/h/key",
     "fresh_code": "3/m/user,20/h/user,20/m/ip",

@@ -7,7 +7,9 @@ from django.conf import settings
 from django.core import checks
 from django.utils.translation import gettext as _
 
+from crm.choices import SocialSite
 from crm.sms.filling import BadTemplate, read_template
+from crm.social.sites import keys_of
 
 LONGEST_SMS_TIMEOUT = 60  # Seconds; a worker waits so long for each try.
 
@@ -17,6 +19,18 @@ def check_sign_in() -> list[checks.CheckMessage]:
     found: list[checks.CheckMessage] = []
     if settings.SMS_URL and settings.SMS_URL != "console:":
         found += _provider_of_messages()
+    for site in SocialSite:
+        keys, name = keys_of(site), site.value.upper()
+        if bool(keys.key) != bool(keys.secret):
+            lacking, there = ("SECRET", "KEY") if keys.key else ("KEY", "SECRET")
+            found.append(
+                checks.Warning(
+                    _("%(there)s is set and %(lacking)s is not: nobody can sign in with this site.")
+                    % {"there": f"{name}_{there}", "lacking": f"{name}_{lacking}"},
+                    hint=_("Set both to what the site shows for your application, or leave both out."),
+                    id="config.W020",
+                )
+            )
     if settings.SPEND_CODE_POINTS < 0:
         found.append(
             checks.Warning(

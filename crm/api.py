@@ -1,6 +1,6 @@
 """What the upper floors may use of the ground floor."""
 
-from crm.choices import OrderStatus, PaymentKind, Platform, ProductPolicy, RefundStatus, SsoFault
+from crm.choices import OrderStatus, PaymentKind, Platform, ProductPolicy, RefundStatus, SocialSite, SsoFault
 from crm.claims import Buyer, Claim, ClaimState, buyer_of, claim_member, find_claim
 from crm.contact_ways import ContactWay, WayKind, contact_way
 from crm.contacts import Contacts, contacts_of
@@ -44,6 +44,9 @@ from crm.pricing import Quote, Source
 from crm.proof_sending import send_proof_code
 from crm.public_prices import PublicPrice, PublicReason
 from crm.quotes import Asked, Unknown, public_price, quote
+from crm.social.landing import pending_account, take_pending_account
+from crm.social.links import LinkedAccount, Linking, Unlinking, link_account, linked_accounts, unlink_account
+from crm.social.sites import Vouched, open_sites
 from crm.sso.exchange import Guest, still_vouched_for, take_shop_token
 from crm.sso.judging import Purpose, TokenRefused
 from crm.sso.sealing import Lost as SecretLost
@@ -84,6 +87,8 @@ __all__ = [
     "InvalidScheme",
     "LadderTier",
     "LineDetails",
+    "LinkedAccount",
+    "Linking",
     "LoadedScheme",
     "MailKind",
     "MailPreferences",
@@ -114,12 +119,15 @@ __all__ = [
     "ReviewReport",
     "Rung",
     "SecretLost",
+    "SocialSite",
     "Source",
     "SsoFault",
     "TierCard",
     "TierChanges",
     "TokenRefused",
     "Unknown",
+    "Unlinking",
+    "Vouched",
     "Waits",
     "Way",
     "WayKind",
@@ -149,6 +157,8 @@ __all__ = [
     "issue_code",
     "job_lock",
     "ladder",
+    "link_account",
+    "linked_accounts",
     "load_scheme_preset",
     "locked_jobs",
     "log_action",
@@ -162,9 +172,11 @@ __all__ = [
     "note_visit",
     "on_orders_changed",
     "on_tiers_changed",
+    "open_sites",
     "order_facts",
     "own_profile",
     "paid_orders",
+    "pending_account",
     "percent_in_words",
     "preset_ladder",
     "proven_lately",
@@ -184,10 +196,12 @@ __all__ = [
     "sign_out_device",
     "sign_out_others",
     "still_vouched_for",
+    "take_pending_account",
     "take_shop_token",
     "tier_at",
     "tier_card",
     "troubled_mails",
+    "unlink_account",
     "unseal",
     "whole_phone",
 ]

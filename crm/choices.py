@@ -226,6 +226,13 @@ class SsoFault(models.TextChoices):
     LOGIN_BLOCKED = "login_blocked", _("This buyer's login is closed.")
 
 
+class SocialSite(models.TextChoices):
+    """Sites with whose accounts a buyer can sign in. The values are allauth's names of them."""
+
+    WEIXIN = "weixin", pgettext_lazy("sign-in", "WeChat")
+    WEIBO = "weibo", pgettext_lazy("sign-in", "Weibo")
+
+
 class MailState(models.TextChoices):
     """Where a mail is on its way. Only between ``SENDING`` and its answer can nobody know whether it was sent."""
 

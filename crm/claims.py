@@ -62,12 +62,26 @@ def login_for(email: str) -> User | None:
     at.
     """
     address = email.strip().lower()
-    name = f"buyer-{hashlib.sha256(address.encode()).hexdigest()[:32]}"
+    name = _login_name(address)
     login = User.objects.filter(username=name).first()
     if login is None or not Member.objects.filter(user=login).exists():
         login = _login_by_data(address, name) or login
     usable = login is not None and login.is_active and not login.is_staff
     return login if usable else None
+
+
+def mail_opens(address: str, user_id: int, member_id: int) -> bool:
+    """Say whether a code to this address, which is in lower case, would open this login of this member. Makes no
+    login."""
+    login = User.objects.filter(username=_login_name(address)).values_list("pk", flat=True).first()
+    if login is not None:
+        return login == user_id
+    through_shop = User.objects.filter(pk=user_id, username=shop_login_name(member_id))
+    return _members_with(address) == [(member_id, user_id)] and through_shop.exists()
+
+
+def _login_name(address: str) -> str:
+    return f"buyer-{hashlib.sha256(address.encode()).hexdigest()[:32]}"
 
 
 def _login_by_data(address: str, name: str) -> User | None:

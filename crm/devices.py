@@ -48,12 +48,13 @@ def device_words(user_agent: str) -> str:
     return " · ".join(part for part in found if part)
 
 
-def note_sign_in(request: HttpRequest, at: datetime) -> None:
-    """Keep with the session on what device it is, and that it was proven at this moment who is there."""
+def note_sign_in(request: HttpRequest, at: datetime, *, proven: bool = True) -> None:
+    """Keep with the session on what device it is, and, if it was, that it was proven at this moment who is there."""
     moment = int(at.timestamp())
     request.session[DEVICE] = device_words(request.headers.get("User-Agent", ""))
     request.session[BEGAN] = request.session[SEEN] = moment
-    note_proof(request, at)
+    if proven:
+        note_proof(request, at)
 
 
 def note_proof(request: HttpRequest, at: datetime) -> None:

@@ -8,16 +8,24 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from crm.api import Buyer, devices_of, sign_out_device, sign_out_others
+from crm.api import Buyer, devices_of, linked_accounts, open_sites, sign_out_device, sign_out_others
 from redemption.views.buyers import for_buyers
 
 
 @require_safe
 @for_buyers
 def devices(request: HttpRequest, buyer: Buyer) -> HttpResponse:
-    """All browsers in which the buyer's login is signed in."""
+    """All browsers in which the buyer's login is signed in, and the accounts of other sites that open it."""
     found = devices_of(request, timezone.now())
-    return render(request, "redemption/devices.html", {"page": "me", "devices": found, "others": len(found) > 1})
+    sites = open_sites()
+    linked = {account.site: account for account in linked_accounts(request.user.pk or 0)} if sites else {}
+    context = {
+        "page": "me",
+        "devices": found,
+        "others": len(found) > 1,
+        "accounts": [(site, linked.get(site)) for site in sites],
+    }
+    return render(request, "redemption/devices.html", context)
 
 
 @require_POST
