@@ -14,8 +14,22 @@ def _allowed(*permissions: str) -> Callable[[HttpRequest], bool]:
     return lambda request: any(request.user.has_perm(permission) for permission in permissions)
 
 
+def _is_here(link: Any) -> Callable[[HttpRequest], bool]:
+    """Mark an entry on the pages below it, unless another entry is nearer: of “Tier schemes” and “About to move”, whose
+    address begins with the former's, only the latter."""
+
+    def is_here(request: HttpRequest) -> bool:
+        links = (str(item["link"]) for group in NAVIGATION for item in group["items"])
+        home = str(reverse_lazy("admin:index"))
+        above = [each for each in links if each == request.path or (each != home and request.path.startswith(each))]
+        return str(link) == max(above, key=len, default="")
+
+    return is_here
+
+
 def _item(title: Any, icon: str, name: str, *permissions: str) -> dict[str, Any]:
-    item: dict[str, Any] = {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}")}
+    link = reverse_lazy(f"admin:{name}")
+    item: dict[str, Any] = {"title": title, "icon": icon, "link": link, "active": _is_here(link)}
     if permissions:
         item["permission"] = _allowed(*permissions)
     return item
@@ -31,7 +45,7 @@ def _list(title: Any, icon: str, model: str) -> dict[str, Any]:
     return _item(title, icon, f"{app}_{name}_changelist", f"{app}.view_{name}", f"{app}.change_{name}")
 
 
-NAVIGATION = [
+NAVIGATION: list[dict[str, Any]] = [
     {"items": [_item(_("Home"), "dashboard", "index")]},
     _group(
         _("Members"),

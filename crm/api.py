@@ -52,6 +52,7 @@ from crm.sso.judging import Purpose, TokenRefused
 from crm.sso.sealing import Lost as SecretLost
 from crm.sso.sealing import seal, unseal
 from crm.stafflog import log_action, log_actions
+from crm.tier_words import amount_in_words, last_day, missing_in_words
 from crm.tiers.cards import ClaimableTier, LadderTier, TierCard, ladder, tier_card
 from crm.tiers.claims import ClaimRefusal, ClaimRefused, claim_tier
 from crm.tiers.defaults import Rung, add_missing_tiers, make_usual_tiers
@@ -133,6 +134,7 @@ __all__ = [
     "WayKind",
     "WayLine",
     "add_missing_tiers",
+    "amount_in_words",
     "buyer_of",
     "call_later",
     "call_worker",
@@ -157,6 +159,7 @@ __all__ = [
     "issue_code",
     "job_lock",
     "ladder",
+    "last_day",
     "link_account",
     "linked_accounts",
     "load_scheme_preset",
@@ -168,6 +171,7 @@ __all__ = [
     "make_usual_tiers",
     "member_facts",
     "members_born_on",
+    "missing_in_words",
     "note_proof",
     "note_visit",
     "on_orders_changed",

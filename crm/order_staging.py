@@ -26,7 +26,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_order (
     seen_at timestamptz, status varchar(10), paid numeric(14, 2), refunded numeric(14, 2),
     amount_from_lines boolean, placed_at timestamptz, paid_at timestamptz, shipped_at timestamptz,
     completed_at timestamptz, closed_at timestamptz, close_reason varchar(120), title varchar(300), raw jsonb,
-    version varchar(120), payment_kind varchar(10)
+    version varchar(120), payment_kind varchar(10), line_no bigint
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS crm_stage_line (
     external_no varchar(64), key varchar(80), code varchar(120), title varchar(300), options varchar(300),
@@ -126,6 +126,7 @@ def _order_row(record: OrderRecord) -> tuple[object, ...]:
         raw,
         _header_version(record, raw),
         record.payment_kind or "",
+        record.line_no,
     )
 
 

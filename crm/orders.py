@@ -14,8 +14,9 @@ from django.db.backends.utils import CursorWrapper
 
 from crm.choices import OrderStatus
 from crm.events import OrderChange, OrderChanges, ReturnsChange, orders_changed
-from crm.feeds.records import OrderRecord
+from crm.feeds.records import OrderRecord, Problem
 from crm.models import Channel
+from crm.order_grades import record_grades
 from crm.order_merge import Merged, merge
 from crm.order_staging import Staged, prepare, stage
 
@@ -25,7 +26,8 @@ _RECORDING = 0x0C0D
 
 @dataclass(slots=True)
 class RecordReport:
-    """What a batch did. ``effects`` are the counters of the upper floors, such as points accrued."""
+    """What a batch did. ``effects`` are further counters, mostly of the upper floors, such as points accrued;
+    ``remarks`` are about rows that were recorded, yet not all that stands in them."""
 
     orders_new: int = 0
     orders_updated: int = 0
@@ -33,6 +35,7 @@ class RecordReport:
     members_new: int = 0
     refunds: int = 0
     effects: dict[str, int] = field(default_factory=dict)
+    remarks: list[Problem] = field(default_factory=list)
 
     def add(self, other: "RecordReport") -> None:
         """Add the figures of a further batch."""
@@ -43,6 +46,7 @@ class RecordReport:
         self.refunds += other.refunds
         for name, value in other.effects.items():
             self.effects[name] = self.effects.get(name, 0) + value
+        self.remarks += other.remarks
 
 
 def record(channel: Channel, records: Iterable[OrderRecord], *, at: datetime) -> RecordReport:
@@ -53,13 +57,14 @@ def record(channel: Channel, records: Iterable[OrderRecord], *, at: datetime) ->
     return record_prepared(channel, prepare(records), at=at)
 
 
-def record_prepared(channel: Channel, rounds: Iterable[Staged], *, at: datetime) -> RecordReport:
-    """Record what ``crm.order_staging.prepare`` has made of a batch, maybe in another thread."""
+def record_prepared(channel: Channel, rounds: Iterable[Staged], *, at: datetime, source: str = "") -> RecordReport:
+    """Record what ``crm.order_staging.prepare`` has made of a batch, maybe in another thread. ``source`` names the file
+    it stands in."""
     report = RecordReport()
     with transaction.atomic(), connection.cursor() as cursor:
         lock_recording(cursor, channel.pk)
         for staged in rounds:
-            report.add(_record_round(cursor, channel, staged, at))
+            report.add(_record_round(cursor, channel, staged, at, source))
     return report
 
 
@@ -68,9 +73,10 @@ def lock_recording(cursor: CursorWrapper, channel_id: int) -> None:
     cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_RECORDING, channel_id])
 
 
-def _record_round(cursor: CursorWrapper, channel: Channel, staged: Staged, at: datetime) -> RecordReport:
+def _record_round(cursor: CursorWrapper, channel: Channel, staged: Staged, at: datetime, source: str) -> RecordReport:
     stage(cursor, staged)
     merged = merge(cursor, channel.pk, at)
+    grades = record_grades(cursor, channel.pk, source)
     changes = _changes(cursor, channel, merged)
     effects = orders_changed(changes, at) if changes.orders or changes.returns else {}
     return RecordReport(
@@ -79,7 +85,8 @@ def _record_round(cursor: CursorWrapper, channel: Channel, staged: Staged, at: d
         orders_unchanged=staged.records - len(merged.new) - len(merged.updated),
         members_new=merged.members_new,
         refunds=merged.refunds,
-        effects=effects,
+        effects=effects | ({"grades": grades.members} if grades.members else {}),
+        remarks=grades.remarks,
     )
 
 

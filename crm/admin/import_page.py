@@ -14,7 +14,8 @@ from crm.feeds import Problem, UnreadableFile
 from crm.feeds.messages import KIND_LABELS, describe
 from crm.imports.counts import Counts
 from crm.imports.uploads import imported_before
-from crm.models import ImportFile, ImportJob, ImportProblem
+from crm.models import ImportFile, ImportJob, ImportProblem, PlatformTool
+from crm.order_grades import ONCE_A_FILE
 
 State = ImportJob.State
 MASK = "•••"
@@ -31,12 +32,13 @@ _OPEN_FIELDS = frozenset(
     )
 )  # fmt: skip
 
-# What the upper floors count, in words.
+# What is counted besides orders, mostly by the upper floors, in words.
 EFFECTS: Mapping[str, Promise] = {
     "points_accrued": _("Points earned"),
     "points_pending": _("Points pending"),
     "points_matured": _("Points that became available"),
     "points_reversed": _("Points taken back"),
+    "grades": _("Members with a new grade on another tool"),
 }
 
 
@@ -67,6 +69,7 @@ class ShownFile:
     first_placed_at: datetime | None
     last_placed_at: datetime | None
     before: ImportFile | None  # The same content, imported earlier.
+    grades: Sequence[str]  # What comes of the grades that tools read from order files.
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,31 @@ def mapped_columns(job: ImportJob) -> Mapping[str, str]:
     return columns
 
 
-def shown_file(job: ImportJob, file: ImportFile, *, full: bool) -> ShownFile:
+def tools_reading(job: ImportJob) -> list[PlatformTool]:
+    """The tools whose grades come with the orders of a job's channel."""
+    return list(PlatformTool.objects.filter(channel=job.channel_id, from_orders=True))
+
+
+def grades_in_words(found: Mapping[str, Any], tools: Sequence[PlatformTool]) -> list[str]:
+    """What a file brings of the grades that these tools read from order files. Nothing of one that is not read."""
+    said = []
+    for tool in tools if found.get("header") else ():
+        facts = {"tool": tool.name, "column": tool.order_column}
+        if tool.order_column in found["recognised"]:
+            text = _("“%(tool)s”: no grades, because the import reads column “%(column)s” as a field of the order.")
+        elif tool.order_column not in found["header"]:
+            text = _("“%(tool)s”: no grades, because the file has no column “%(column)s”.")
+        elif found["kind"] == "taobao_details":
+            text = _(
+                "“%(tool)s”: no grades, because this list does not name the buyers. Import the order list as well."
+            )
+        else:
+            text = _("“%(tool)s”: grades are read from column “%(column)s”.")
+        said.append(str(text) % facts)
+    return said
+
+
+def shown_file(job: ImportJob, file: ImportFile, tools: Sequence[PlatformTool], *, full: bool) -> ShownFile:
     """Prepare one file for the preview. ``full`` shows personal data."""
     found: dict[str, Any] = file.inspection
     mapped = mapped_columns(job)
@@ -123,12 +150,15 @@ def shown_file(job: ImportJob, file: ImportFile, *, full: bool) -> ShownFile:
         first_placed_at=parse_datetime(found.get("first_placed_at") or ""),
         last_placed_at=parse_datetime(found.get("last_placed_at") or ""),
         before=imported_before(file) if job.state == State.READY else None,
+        grades=grades_in_words(found, tools),
     )
 
 
 def masked(problem: Problem, mapped: Mapping[str, str], *, full: bool) -> Problem:
     """Take the value out of a problem that stands in a column with personal data."""
-    return problem if full or is_open(problem.column, mapped) else replace(problem, value=MASK if problem.value else "")
+    if full or is_open(problem.column, mapped) or problem.code in ONCE_A_FILE:
+        return problem
+    return replace(problem, value=MASK if problem.value else "")
 
 
 def shown_problem(file_name: str, problem: Problem, mapped: Mapping[str, str], *, full: bool) -> ShownProblem:
@@ -166,5 +196,10 @@ def figures(counts: Counts) -> list[tuple[Promise, int]]:
         (_("New members"), counts.members_new),
         (_("Refunds"), counts.refunds),
     ]
-    effects = [(label, counts.effects.get(name, 0)) for name, label in EFFECTS.items()]
+    effects = [
+        (label, counts.effects.get(name, 0))
+        for name, label in EFFECTS.items()
+        # Most shops have no tool that reads orders.
+        if name != "grades" or name in counts.effects
+    ]
     return [*own, *effects, (_("Refused rows"), counts.rejected)]

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -29,12 +29,14 @@ from crm.admin.import_page import (
     shown_file,
     shown_problem,
     stored_problem,
+    tools_reading,
 )
 from crm.adminkit import PERSONAL_DATA, EndlessAdmin, may, person
 from crm.imports import jobs
 from crm.imports.reports import RefusedRow, csv_lines
 from crm.imports.uploads import is_packed
 from crm.models import Channel, ImportJob, ImportProblem
+from crm.order_grades import REMARKS
 
 State = ImportJob.State
 
@@ -142,13 +144,14 @@ class ImportJobAdmin(EndlessAdmin):
         readable = not any("unreadable" in file.inspection for file in files)
         started = any(file.next_line for file in files)
         counts = jobs.totals(job)
+        tools = tools_reading(job)
         context = {
             **self._context(request, _("Order import %(number)s") % {"number": job}),
             "opts": self.opts,
             "original": job,
             "job": job,
             "state_colour": STATE_COLOURS[State(state)],
-            "files": [shown_file(job, file, full=full) for file in files],
+            "files": [shown_file(job, file, tools, full=full) for file in files],
             "masked": not full,
             "busy": state in (State.CHECKING, State.QUEUED, State.RUNNING),
             "progress": progress(files),
@@ -161,19 +164,28 @@ class ImportJobAdmin(EndlessAdmin):
             "can_resume": readable and (state == State.FAILED or jobs.is_stalled(job, now)),
             "can_again": state == State.DONE,
             "refused": self._refused(request, job, counts.rejected, full=full),
+            "remarks": self._remarks(job, full=full) if started else None,
         }
         return TemplateResponse(request, "admin/crm/importjob/job.html", context)
 
     def _refused(self, request: HttpRequest, job: ImportJob, number: int, *, full: bool) -> dict[str, Any] | None:
         if not number:
             return None
-        problems = (
-            ImportProblem.objects.filter(file__job=job.pk).select_related("file").order_by("file_id", "line_no", "id")
-        )
+        problems = _problems(job).exclude(code__in=REMARKS)
         page = Paginator(problems, PROBLEMS_A_PAGE).get_page(request.GET.get("p"))
         mapped = mapped_columns(job)
         rows = [shown_problem(row.file.name, stored_problem(row), mapped, full=full) for row in page.object_list]
         return {"page": page, "rows": rows, "number": number}
+
+    def _remarks(self, job: ImportJob, *, full: bool) -> dict[str, Any] | None:
+        """The first remarks on rows that were recorded, and how many there are."""
+        remarks = _problems(job).filter(code__in=REMARKS)
+        first = list(remarks[:PROBLEMS_A_PAGE])
+        if not first:
+            return None
+        mapped = mapped_columns(job)
+        rows = [shown_problem(row.file.name, stored_problem(row), mapped, full=full) for row in first]
+        return {"rows": rows, "number": len(first) if len(first) < PROBLEMS_A_PAGE else remarks.count()}
 
     def progress_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
         """The part of the page that moves. When the job has stopped moving, the browser is told to load the page."""
@@ -186,14 +198,13 @@ class ImportJobAdmin(EndlessAdmin):
         return response
 
     def refused_view(self, request: HttpRequest, job_id: int) -> StreamingHttpResponse:
-        """Every refused row of the job as CSV, streamed."""
+        """Every refused row of the job and every remark as CSV, streamed."""
         job = self._job(request, job_id)
         full = may(request, PERSONAL_DATA)
         mapped = mapped_columns(job)
 
         def rows() -> Iterator[RefusedRow]:
-            problems = ImportProblem.objects.filter(file__job=job.pk).select_related("file")
-            for row in problems.order_by("file_id", "line_no", "id").iterator(chunk_size=2000):
+            for row in _problems(job).iterator(chunk_size=2000):
                 yield RefusedRow(row.file.name, masked(stored_problem(row), mapped, full=full))
 
         response = StreamingHttpResponse(csv_lines(rows()), content_type="text/csv; charset=utf-8")
@@ -227,6 +238,11 @@ class ImportJobAdmin(EndlessAdmin):
     def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
         request.current_app = self.admin_site.name
         return {**self.admin_site.each_context(request), "title": title, "model_admin": self}
+
+
+def _problems(job: ImportJob) -> "QuerySet[ImportProblem]":
+    found = ImportProblem.objects.filter(file__job=job.pk).select_related("file")
+    return found.order_by("file_id", "line_no", "id")
 
 
 def _url(name: str, job_id: int) -> str:

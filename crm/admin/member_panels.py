@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from crm.admin.mails import mails_panel
+from crm.admin.member_prices import grades_panel, no_discount_panel
 from crm.admin.stafflog import action_label
 from crm.admin.tags import tags_panel
 from crm.admin.tier_history import tier_panel
@@ -64,12 +65,24 @@ def _staff_log(request: HttpRequest, member_id: int) -> dict[str, Any]:
 
 
 def register() -> None:
-    """Hand in the panels; the order of the page is identities, tier, tags, points, orders, coupons, mails, staff
-    log."""
+    """Hand in the panels; the order of the page is identities, tier, grades on other tools, without discount, tags,
+    points, orders, coupons, mails, staff log."""
     add_member_panel(
         Panel("identities", _("Identities"), "admin/crm/member/identities.html", _identities, "crm.view_member", 10)
     )
     add_member_panel(Panel("tier", _("Tier"), "admin/crm/member/tier.html", tier_panel, "crm.view_member", 13))
+    add_member_panel(
+        Panel(
+            "grades", _("Grades on other tools"), "admin/crm/member/grades.html", grades_panel,
+            "crm.view_memberplatformgrade", 14,
+        )
+    )  # fmt: skip
+    add_member_panel(
+        Panel(
+            "no_discount", _("Without discount"), "admin/crm/member/no_discount.html", no_discount_panel,
+            "crm.view_nodiscount", 15,
+        )
+    )  # fmt: skip
     add_member_panel(Panel("tags", _("Tags"), "admin/crm/member/tags.html", tags_panel, "crm.view_member", 16))
     add_member_panel(Panel("orders", _("Orders"), "admin/crm/member/orders.html", _orders, "crm.view_order", 30))
     add_member_panel(Panel("mails", _("Mails"), "admin/crm/member/mails.html", mails_panel, "crm.view_mail", 80))

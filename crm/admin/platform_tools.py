@@ -16,11 +16,70 @@ from unfold.decorators import action, display
 
 from crm.admin.member_lists import import_page
 from crm.adminkit import may, person
+from crm.choices import Platform
+from crm.feeds.taobao import reads_column
 from crm.memberlists.importing import ListKind
-from crm.models import PlatformGrade, PlatformTool
+from crm.models import Channel, ImportFile, PlatformGrade, PlatformTool
 from crm.stafflog import log_action
 
 IMPORT = "crm.change_memberplatformgrade"
+_COLUMNS_SHOWN = 40
+
+
+class ToolForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A tool, and whether its grades come with orders: then in which column of which channel's files."""
+
+    class Meta:
+        model = PlatformTool
+        fields = ("name", "channel", "own_channel_only", "from_orders", "order_column")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "order_column" not in self.fields:  # For those who only look.
+            return
+        told = [
+            self.fields["order_column"].help_text,
+            _(
+                "Any column will do that the import has no field for. Files of Shopify, WooCommerce, Youzan and others "
+                "are read by an import profile; a column that the profile names is none of these. Lists that name no "
+                "buyer, such as the detail list of Taobao, bring no grades."
+            ),
+        ]
+        if self.instance.channel_id and (file := _latest_file(self.instance.channel_id)):
+            columns = "、".join(file.inspection.get("unknown", [])[:_COLUMNS_SHOWN])
+            told.append(
+                _("The latest file “%(file)s” has: %(columns)s") % {"file": file.name, "columns": columns or "–"}
+            )
+        self.fields["order_column"].help_text = " ".join(map(str, told))
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or self.cleaned_data
+        if not said.get("from_orders"):
+            return said
+        if not said.get("channel"):
+            self.add_error("channel", _("Name the channel whose orders bring the grades."))
+        if not said.get("order_column"):
+            self.add_error("order_column", _("Name the column that holds the grades."))
+        elif _is_a_field(said["order_column"], said.get("channel")):
+            message = _(
+                "The import reads this column as a field of the order, so no grades come from it. Name another."
+            )
+            self.add_error("order_column", message)
+        return said
+
+
+def _latest_file(channel_id: int) -> ImportFile | None:
+    """The file of the channel's orders that was looked at last."""
+    return ImportFile.objects.filter(job__channel=channel_id).exclude(format="").order_by("-pk").first()
+
+
+def _is_a_field(column: str, channel: Channel | None) -> bool:
+    """Whether the import has a field for a column of this channel's files."""
+    if channel is None:
+        return False
+    file = _latest_file(channel.pk)
+    known = file.inspection.get("recognised", []) if file else []
+    return column in known or (channel.platform == Platform.TAOBAO and reads_column(column))
 
 
 class GradeInline(TabularInline):
@@ -36,7 +95,7 @@ class GradeInline(TabularInline):
 @admin.register(PlatformTool)
 class PlatformToolAdmin(ModelAdmin):
     list_display = ("name", "channel", "own_channel_only", "from_orders", "shown_grades")
-    fields = ("name", "channel", "own_channel_only", "from_orders")
+    form = ToolForm
     inlines = (GradeInline,)
     ordering = ("name",)
     sortable_by = ()

@@ -17,10 +17,11 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSingleDateWidget, UnfoldBooleanWidget
 
 from crm.admin.bulk import ReasonForm
-from crm.admin.tier_history import MAY_GRANT, last_day
+from crm.admin.tier_history import MAY_GRANT
 from crm.adminkit import may, person
 from crm.models import Member, Tier, TierGrant
 from crm.stafflog import log_action
+from crm.tier_words import last_day
 from crm.tiers.granting import GrantRefused, grant_tier, lock_member
 from crm.tiers.holding import in_force
 
@@ -115,7 +116,7 @@ def _change(member_id: int, form: GrantForm, at: datetime) -> Change:
     base = Tier.objects.filter(rank=0).first()
     return Change(
         held.tier.name if held else base.name if base else "–",
-        last_day(held.ends_at) if held else None,
+        last_day(held.ends_at) if held and held.ends_at else None,
         said["tier"].name,
         said["last_day"],
         said["locked"],

@@ -1,6 +1,6 @@
 """The part of a member's page that tells of his tiers: which one he holds, where he stands, and how he came by each."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -10,6 +10,7 @@ from crm.admin.schemes import words
 from crm.adminkit import may
 from crm.choices import OfferState
 from crm.models import TierGrant, TierOffer, TierStanding
+from crm.tier_words import last_day
 
 MAY_GRANT = "crm.add_tiergrant"
 SCHEMES = "crm.view_tierscheme"
@@ -36,15 +37,10 @@ def tier_panel(request: HttpRequest, member_id: int) -> dict[str, Any]:
     }
 
 
-def last_day(end: datetime | None) -> date | None:
-    """The last day on which something is held that ends at an instant."""
-    return timezone.localtime(end - timedelta(microseconds=1)).date() if end else None
-
-
 def _row(grant: TierGrant, now: datetime) -> dict[str, Any]:
     return {
         "grant": grant,
-        "last_day": last_day(grant.ended_at or grant.ends_at),
+        "last_day": last_day(end) if (end := grant.ended_at or grant.ends_at) else None,
         "now": _is_in_force(grant, now),
         "coming": grant.begins_at > now,
         "how": words.how_in_words(grant),

@@ -74,6 +74,30 @@ PROBLEMS: Mapping[str, Promise] = MappingProxyType(
             "Column “%(column)s” says “%(value)s” here and something else in an earlier row of the same order. Rows of "
             "an order must agree on it."
         ),
+        "grade_unpriced": _(
+            "Nothing is known of what buyers of the grade “%(value)s” (column “%(column)s”) pay. The grade is kept and "
+            "takes nothing off until you enter it under “Grades on other tools”."
+        ),
+        "grade_unreadable": _(
+            "“%(value)s” in column “%(column)s” is no name of a grade. The order is imported, its grade is not: "
+            "correct the cell, or the column that the tool's settings name."
+        ),
+        "grade_differs": _(
+            "The rows of this order name several grades in column “%(column)s”. The order is imported, its grade is "
+            "not: correct the rows and import them again."
+        ),
+        "grade_too_many": _(
+            "The grade “%(value)s” in column “%(column)s” is new, and the tool has 100 already. The order is imported, "
+            "its grade is not: check whether the tool's settings name the right column."
+        ),
+        "grade_of_nobody": _(
+            "The row names the grade “%(value)s” in column “%(column)s” and no buyer. The order is imported, its grade "
+            "is not: grades come with lists that name the buyer, such as the order list."
+        ),
+        "grade_without_time": _(
+            "The row names the grade “%(value)s” in column “%(column)s”, but not when the order was placed. The order "
+            "is imported, its grade is not: grades come with lists that say the time, such as the order list."
+        ),
     }
 )
 

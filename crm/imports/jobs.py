@@ -28,6 +28,7 @@ from crm.imports.locks import job_lock, locked_jobs
 from crm.imports.pipeline import Source
 from crm.later import call_later, call_worker
 from crm.models import Channel, ImportFile, ImportJob, ImportProblem, ImportProfile
+from crm.order_grades import ONCE_A_FILE
 from crm.stafflog import log_action
 
 logger = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ def _check_file(job: ImportJob, file: ImportFile, at: datetime) -> bool:
 
 def _source(job: ImportJob, file: ImportFile) -> Source:
     profile = Profile.from_json(job.profile.code, job.profile.settings) if job.profile else None
-    return Source(Path(file.file.path), job.channel, profile, file.encoding)
+    return Source(Path(file.file.path), job.channel, profile, file.encoding, file.name)
 
 
 def confirm(job_id: int, *, actor_id: int, at: datetime) -> None:
@@ -251,7 +252,10 @@ def _run_file(job: ImportJob, file: ImportFile, clock: Callable[[], datetime]) -
         )
         ImportJob.objects.filter(pk=job.pk).update(beat_at=clock())
 
-    pipeline.run_file(_source(job, file), at=clock(), read_at=job.started_at, start_line=file.next_line, save=save)
+    told = set(file.problems.filter(code__in=ONCE_A_FILE).values_list("code", "value"))
+    pipeline.run_file(
+        _source(job, file), at=clock(), read_at=job.started_at, start_line=file.next_line, save=save, told=told
+    )
 
 
 def _fail(job_id: int, error: str, at: datetime) -> None:

@@ -20,6 +20,7 @@ from crm.feeds import Inspection, OrderRecord, Problem, Profile
 from crm.imports.counts import Counts
 from crm.imports.readahead import read_ahead
 from crm.models import Channel
+from crm.order_grades import without_repetition
 from crm.order_staging import Staged, prepare
 from crm.orders import record_prepared
 
@@ -38,6 +39,7 @@ class Source:
     channel: Channel
     profile: Profile | None = None
     encoding: str = ""
+    name: str = ""  # What the file is called where people see it; its path says it otherwise.
 
     def inspect(self, at: datetime) -> Inspection:
         """Read the whole file without writing anything. Raises ``UnreadableFile``."""
@@ -110,20 +112,26 @@ def run_file(
     start_line: int = 0,
     size: int = BATCH,
     save: SaveBatch | None = None,
+    told: set[tuple[str, str]] | None = None,
 ) -> Counts:
     """Record a file that has been inspected, from ``start_line`` on, and return the figures of this run.
 
     ``at`` is when it is recorded; ``read_at`` is the instant that dates in the file are judged by, the same in every
     run of a job, so that a row is not refused in one and accepted in the next. ``save`` runs in the transaction of each
-    batch. Raises ``UnreadableFile`` when the file is no longer what was inspected.
+    batch; ``told`` has the codes and values of what an earlier run has remarked on. Raises ``UnreadableFile`` when the
+    file is no longer what was inspected.
     """
     totals = Counts()
     begun = time.monotonic()
     items = source.items(read_at or at, start_line)
+    told = set() if told is None else told
     for batch in _with_busy_interpreter(read_ahead(cut(items, start_line=start_line, size=size))):
         with transaction.atomic():
             if batch.rounds:
-                batch.counts.add_report(record_prepared(source.channel, batch.rounds, at=at))
+                name = source.name or source.path.name
+                report = record_prepared(source.channel, batch.rounds, at=at, source=name)
+                batch.counts.add_report(report)
+                batch.problems += without_repetition(report.remarks, told)
             batch.counts.seconds = time.monotonic() - begun
             if save is not None:
                 save(batch)

@@ -86,7 +86,7 @@ def import_list(path: Path, terms: Terms, *, file: str, at: datetime, actor_id: 
     with transaction.atomic():
         report = _staged(path, terms, PROBLEMS_SHOWN)
         with connection.cursor() as cursor:
-            values = _values(terms) | {"at": at, "actor": actor_id}
+            values = _values(terms) | {"at": at, "actor": actor_id, "file": file[:255]}
             for statement in _WRITE[terms.kind]:
                 cursor.execute(statement, values)
         log_action(
@@ -148,7 +148,7 @@ def _values(terms: Terms) -> dict[str, Any]:
 
 
 # Whether what the file says comes after what is known: of two reports of one instant the greater name stands.
-_LATER = "(%(seen_at)s, l.grade) > (m.seen_at, coalesce(g.name, ''))"
+_LATER = "(%(seen_at)s, %(seen_at)s, l.grade) > (m.seen_at, coalesce(m.told_at, m.seen_at), coalesce(g.name, ''))"
 _KNOWN = """
   FROM crm_listed AS l
   LEFT JOIN crm_memberplatformgrade AS m ON m.member_id = l.member_id AND m.tool_id = %(tool)s
@@ -183,16 +183,18 @@ UPDATE crm_platformgrade AS g SET discount_percent = n.percent
 """
 # In ascending order, as everybody does who writes for many members.
 _WRITE_GRADES = """
-INSERT INTO crm_memberplatformgrade AS m (member_id, tool_id, grade_id, seen_at)
-SELECT l.member_id, %(tool)s, g.id, %(seen_at)s
+INSERT INTO crm_memberplatformgrade AS m (member_id, tool_id, grade_id, seen_at, source)
+SELECT l.member_id, %(tool)s, g.id, %(seen_at)s, %(file)s
   FROM crm_listed AS l
   LEFT JOIN crm_platformgrade AS g ON g.tool_id = %(tool)s AND g.name = l.grade
  WHERE l.code = '' ORDER BY l.member_id
-ON CONFLICT (member_id, tool_id) DO UPDATE SET grade_id = excluded.grade_id, seen_at = excluded.seen_at
- WHERE excluded.seen_at > m.seen_at
-    OR excluded.seen_at = m.seen_at AND excluded.grade_id IS DISTINCT FROM m.grade_id
-       AND coalesce((SELECT x.name FROM crm_platformgrade AS x WHERE x.id = excluded.grade_id), '')
-           > coalesce((SELECT x.name FROM crm_platformgrade AS x WHERE x.id = m.grade_id), '')
+ON CONFLICT (member_id, tool_id) DO UPDATE
+   SET grade_id = excluded.grade_id, seen_at = excluded.seen_at, told_at = NULL, source = excluded.source,
+       order_no = ''
+ WHERE (excluded.seen_at, excluded.seen_at,
+        coalesce((SELECT x.name FROM crm_platformgrade AS x WHERE x.id = excluded.grade_id), ''))
+     > (m.seen_at, coalesce(m.told_at, m.seen_at),
+        coalesce((SELECT x.name FROM crm_platformgrade AS x WHERE x.id = m.grade_id), ''))
 """
 
 _LOCK = """

@@ -51,7 +51,7 @@ class ProductTierPrice(models.Model):
 class PlatformTool(models.Model):
     """A tool beside this one that grades buyers and gives them discounts, such as 会员关系管理 of a Taobao shop.
 
-    A tool with ``from_orders`` has the grades that the order files of its channel name.
+    A tool with ``from_orders`` has the grades that the order files of its channel name in ``order_column``.
     """
 
     name = models.CharField(pgettext_lazy("of a tool", "name"), max_length=60, unique=True)
@@ -71,7 +71,15 @@ class PlatformTool(models.Model):
     from_orders = models.BooleanField(
         _("from order files"),
         default=False,
-        help_text=_("Grades in the order files of the channel are kept here."),
+        help_text=_("Imports of the channel's orders bring grades of this tool."),
+    )
+    order_column = models.CharField(
+        _("column of the order files"),
+        max_length=120,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("The heading above the grades in those files, as it stands there."),
     )
 
     class Meta:
@@ -79,8 +87,14 @@ class PlatformTool(models.Model):
         verbose_name_plural = _("tools with grades")
         ordering = ["name"]
         constraints = [
+            # One column is one tool's.
             models.UniqueConstraint(
-                fields=["channel"], condition=models.Q(from_orders=True), name="crm_platformtool_orders_once"
+                fields=["channel", "order_column"],
+                condition=models.Q(from_orders=True),
+                name="crm_platformtool_orders_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(from_orders=False) | ~models.Q(order_column=""), name="crm_platformtool_order_column"
             ),
             models.CheckConstraint(
                 condition=models.Q(channel__isnull=False) | models.Q(own_channel_only=False, from_orders=False),
@@ -130,8 +144,9 @@ class PlatformGrade(models.Model):
 class MemberPlatformGrade(models.Model):
     """The grade a member has on a tool, by the latest report. Without a grade that report said that he has none.
 
-    Of two reports of the same instant the one with the greater name stands, so that the order in which files come does
-    not matter.
+    A report is a list that staff imported, or an order: ``seen_at`` is then when it was placed and ``told_at`` the
+    latest step that the report knew of. The later report stands, by the one and then by the other; of two of the same
+    instant the one with the greater name, so that the order in which files come does not matter.
     """
 
     member = models.ForeignKey(
@@ -147,6 +162,9 @@ class MemberPlatformGrade(models.Model):
         verbose_name=_("grade"),
     )
     seen_at = models.DateTimeField(_("seen"))
+    told_at = models.DateTimeField(_("latest step reported"), null=True, blank=True)  # None: the same as ``seen_at``.
+    source = models.CharField(_("file"), max_length=255, blank=True, default="", db_default="")
+    order_no = models.CharField(_("order number"), max_length=64, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("grade of a member")

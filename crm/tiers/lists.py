@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from crm.choices import Fall, OfferKind, OfferState
+from crm.choices import Fall, OfferKind, OfferState, Taking
 from crm.models import Member, Tier, TierGrant, TierOffer, TierStanding
 from crm.tiers.holding import held_tiers, in_force
 from crm.tiers.scheme import Rung, Scheme
@@ -112,6 +112,10 @@ def _chosen(asked: Asked, scheme: Scheme, at: datetime) -> "QuerySet[Any]":
         case Which.NEAR:
             locked = TierGrant.objects.filter(in_force(at), member=OuterRef("member"), locked=True)
             near = TierStanding.objects.filter(_near(asked, scheme), next_share__isnull=False)
+            if scheme.taking == Taking.CLAIM:
+                # Who has all of it and may take it is on the list of those who have not, and nowhere else.
+                offer = TierOffer.objects.filter(state=OfferState.OPEN, until__gt=at, member=OuterRef("member"))
+                near = near.exclude(Exists(offer), next_share__gte=1)
             return near.exclude(Exists(locked)).order_by("-next_share", "member_id")
         case Which.FALLING:
             if scheme.fall == Fall.KEEP:

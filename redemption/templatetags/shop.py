@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from django import template
 
-from crm.api import Metric, Way, percent_in_words
-from redemption import tier_words
+from crm import api as crm
+from crm.api import Metric, Way
 
 register = template.Library()
 
@@ -48,22 +48,22 @@ def less(whole: int, part: int) -> int:
 @register.filter
 def amount_of(figure: Decimal, metric: Metric) -> str:
     """Write a figure of a tier's threshold with its unit: "320 yuan"."""
-    return tier_words.amount_in_words(figure, metric)
+    return crm.amount_in_words(figure, metric)
 
 
 @register.filter
 def missing(way: Way) -> str:
     """Write what is missing on the way to a tier: "320 yuan or 1 order", "320 yuan and 1 order"."""
-    return tier_words.missing_in_words(way)
+    return crm.missing_in_words(way)
 
 
 @register.filter
 def price_words(percent: Decimal) -> str:
     """Write what one pays of the list price; nothing where that is all of it."""
-    return percent_in_words(percent) if percent != _WHOLE else ""
+    return crm.percent_in_words(percent) if percent != _WHOLE else ""
 
 
 @register.filter
 def last_day(end: datetime) -> date:
     """Return the last day of something that ends at an instant."""
-    return tier_words.last_day(end)
+    return crm.last_day(end)

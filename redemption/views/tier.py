@@ -8,8 +8,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from crm.api import Buyer, ClaimRefused, claim_tier, tier_card
-from redemption.tier_words import last_day, refusal_in_words
+from crm.api import Buyer, ClaimRefused, claim_tier, last_day, tier_card
+from redemption.tier_words import refusal_in_words
 from redemption.views.buyers import for_buyers
 
 

@@ -110,6 +110,48 @@ class TestAboutToUpgrade:
         assert names(client) == ["豪客"]
 
 
+class TestAboutToUpgradeByClaim:
+    """In a scheme whose tiers members take themselves."""
+
+    @pytest.fixture
+    def claims(self, db: None) -> int:
+        at = NOON - 60 * DAY
+        draft = load_scheme_preset("linggou", at=at, actor_id=None).draft
+        publish(draft.pk, effective_from=at, at=at, actor_id=None, reason="The first one")
+        return draft.pk
+
+    def stands(self, name: str, share: str, scheme: int, until: Any = None) -> None:
+        member = MemberFactory(name=name)
+        TierStanding.objects.create(member=member, next_rank=1, next_share=Decimal(share))
+        if until is not None:
+            TierOffer.objects.create(
+                member=member, tier=Tier.objects.get(rank=1), scheme_id=scheme, kind="up", opened_at=NOON - 9 * DAY,
+                until=until, qualified_until=NOON - 9 * DAY,
+            )  # fmt: skip
+
+    def test_who_may_take_his_tier_already_is_on_the_list_of_unclaimed_ones_only(
+        self, client: Client, keeper: User, claims: int
+    ) -> None:
+        self.stands("可领取", "1", claims, NOON + DAY)
+        self.stands("差一点", "0.95", claims)
+
+        assert names(client) == ["差一点"]
+        assert names(client, list="unclaimed") == ["可领取"]
+
+    def test_whose_time_to_take_it_is_over_is_near_again(self, client: Client, keeper: User, claims: int) -> None:
+        self.stands("错过了", "1", claims, NOON - DAY)
+
+        assert names(client) == ["错过了"]
+        assert names(client, list="unclaimed") == []
+
+    def test_a_lower_tier_to_take_does_not_hide_who_is_near_the_next(
+        self, client: Client, keeper: User, claims: int
+    ) -> None:
+        self.stands("两步", "0.95", claims, NOON + DAY)
+
+        assert names(client) == names(client, list="unclaimed") == ["两步"]
+
+
 class TestToBeDemoted:
     def test_who_is_judged_within_30_days_and_has_not_enough(self, client: Client, keeper: User, stand: Stand) -> None:
         half = Decimal("0.5")

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext, pgettext
 from crm.choices import GrantSource, OfferKind, Review, Taking, WindowKind
 from crm.models import Tier, TierGrant, TierOffer, TierStanding
 from crm.price_words import percent_in_words, plain
+from crm.tier_words import amount_in_words
 from crm.tiers.metrics import find_metric
 from crm.tiers.scheme import Mark, Scheme, mark_from_json
 from crm.tiers.windows import Window
@@ -107,10 +108,9 @@ def metric_label(code: str) -> str:
 def figure_in_words(code: str, figure: Decimal) -> str:
     """A figure with its unit: "1,000 yuan"."""
     try:
-        unit = str(find_metric(code).unit)
+        return amount_in_words(figure, find_metric(code))
     except LookupError:
-        unit = ""
-    return f"{number_format(plain(figure), use_l10n=True, force_grouping=True)} {unit}".strip()
+        return number_format(plain(figure), use_l10n=True, force_grouping=True)
 
 
 def window_in_words(window: Window) -> str:

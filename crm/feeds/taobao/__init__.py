@@ -4,7 +4,7 @@ Which of the three a file is shows in its columns. Platforms add columns every y
 which a row means nothing.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from crm.feeds.rowwise import Feed
 from crm.feeds.tables import Columns
@@ -36,6 +36,11 @@ def resembles(columns: Columns) -> tuple[str, list[str]]:
     lacking = {kind: missing_columns(columns, kind) for kind in _NEEDED}
     kind = min(lacking, key=lambda kind: len(lacking[kind]) / len(_NEEDED[kind]))
     return kind, lacking[kind]
+
+
+def reads_column(name: str) -> bool:
+    """Whether the order list has a field for a column of this name."""
+    return name in orders.OrderList(Columns((name,)), datetime(2000, 1, 1, tzinfo=UTC), ZONE).recognised
 
 
 def feed(columns: Columns, at: datetime, zone: str = ZONE, *, keep_rest: bool = True) -> Feed | None:
