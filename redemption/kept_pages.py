@@ -9,13 +9,14 @@ by itself.
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache as made_once
 from typing import Any
 
 from django.conf import settings
 from django.contrib.messages import get_messages
 from django.contrib.staticfiles.storage import staticfiles_storage
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.middleware.csrf import get_token
@@ -27,14 +28,14 @@ from django.utils.translation import get_language
 
 from crm.api import MEMBER_CHANGES, Buyer
 from loyalty.api import POINTS_CHANGES, programme_zone
-from redemption.looks import current_dress
+from redemption.looks import LOOK_CHANGES
 from redemption.preferences import scheme_of
 from redemption.wallet import COUPON_CHANGES
 
-KEPT_SECONDS = 60
+KEPT = timedelta(minutes=1)
 
 _WHO = f"""
-SELECT m.id, m.name, m.joined_at, concat_ws('/', {MEMBER_CHANGES}, {POINTS_CHANGES}, {COUPON_CHANGES})
+SELECT m.id, m.name, m.joined_at, concat_ws('/', {MEMBER_CHANGES}, {POINTS_CHANGES}, {COUPON_CHANGES}, {LOOK_CHANGES})
   FROM crm_member AS m
  WHERE m.user_id = %s
 """
@@ -43,7 +44,7 @@ SELECT m.id, m.name, m.joined_at, concat_ws('/', {MEMBER_CHANGES}, {POINTS_CHANG
 @dataclass(frozen=True, slots=True)
 class Stamped:
     """A buyer as he stands. The stamp is another one as soon as his tier, his points, his sign-ins or his coupons have
-    changed."""
+    changed, and when the shop's pages are dressed anew."""
 
     buyer: Buyer
     stamp: str
@@ -67,22 +68,40 @@ def kept_page(
         add_never_cache_headers(response)
         return response
     name = _name(request, template, found, at)
-    kept: tuple[str, str] | None = cache.get(name)
+    kept = _find(name, at)
     if kept is None:
         # The token of a form is the browser's own, so the page is kept with a mark in its place.
         page = render_to_string(template, {**context(), "csrf_token": _mark()}, request)
-        kept = (hashlib.sha256(page.encode()).hexdigest()[:32], page)
-        cache.set(name, kept, KEPT_SECONDS)
-    return _answer(request, *kept)
+        kept = _Kept(hashlib.sha256(page.encode()).hexdigest()[:32], page, at + KEPT)
+        cache.set(name, kept, KEPT.total_seconds())
+    return _answer(request, kept)
 
 
-def _answer(request: HttpRequest, digest: str, page: str) -> HttpResponse:
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    digest: str
+    page: str
+    until: datetime
+
+
+def _find(name: str, at: datetime) -> _Kept | None:
+    """Look in the process itself, then where all processes look."""
+    near = caches["near"]
+    kept: _Kept | None = near.get(name)
+    if kept is None:
+        kept = cache.get(name)
+        if kept is not None:
+            near.set(name, kept, (kept.until - at).total_seconds())
+    return kept if kept is not None and kept.until > at else None
+
+
+def _answer(request: HttpRequest, kept: _Kept) -> HttpResponse:
     token = get_token(request)
     # A browser that lost the cookie to which its forms belong needs them anew.
-    seen = hashlib.sha256(f"{digest}{request.META['CSRF_COOKIE']}".encode()).hexdigest()[:32]
+    seen = hashlib.sha256(f"{kept.digest}{request.META['CSRF_COOKIE']}".encode()).hexdigest()[:32]
     etag = f'W/"{seen}"'
     known = etag in parse_etags(request.headers.get("If-None-Match", ""))
-    response: HttpResponse = HttpResponseNotModified() if known else HttpResponse(page.replace(_mark(), token))
+    response: HttpResponse = HttpResponseNotModified() if known else HttpResponse(kept.page.replace(_mark(), token))
     response["ETag"] = etag
     # Kept by the browser, and asked about each time; by nobody else.
     response["Cache-Control"] = "private, no-cache"
@@ -92,13 +111,14 @@ def _answer(request: HttpRequest, digest: str, page: str) -> HttpResponse:
 def _name(request: HttpRequest, template: str, found: Stamped, at: datetime) -> str:
     """All that the page depends on besides the data that everybody shares."""
     parts = [
-        template, found, get_language(), scheme_of(request), current_dress(at),
+        template, found, get_language(), scheme_of(request),
         at.astimezone(programme_zone()).date(), settings.SHOP_NAME, settings.SHOP_CONTACT, request.get_host(),
         getattr(staticfiles_storage, "manifest_hash", ""),
     ]  # fmt: skip
     return f"page:{hashlib.sha256(repr(parts).encode()).hexdigest()}"
 
 
+@made_once
 def _mark() -> str:
     """Stand where the token of a form belongs. Nobody who types a name can know it."""
     return salted_hmac("redemption.kept_pages", "token").hexdigest()

@@ -11,6 +11,9 @@ from loyalty import api as loyalty
 from redemption.choices import Festive, Theme
 from redemption.models import Look
 
+# SQL text that is another one as soon as the shop has chosen another dress.
+LOOK_CHANGES = "(SELECT concat_ws('/', l.theme, l.festive) FROM redemption_look AS l)"
+
 _CACHED = "redemption.look"
 _KEPT = 300  # Seconds; a change in the admin is seen at once all the same.
 

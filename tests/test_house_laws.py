@@ -17,8 +17,9 @@ from django.db import models
 
 PROJECT = Path(__file__).resolve().parent.parent
 FLOORS = ("crm", "loyalty", "redemption")
-# Where the world comes in: pages, tasks and commands, the sign-in that a page calls, and what reads uploaded tables.
-EDGE = re.compile(r"/(admin|views|management|templatetags|resources)/|/(admin|tasks|signin|apps)\.py$|/migrations/")
+# Where the world comes in: pages, tasks and commands, the sign-in that a page calls, sessions (Django asks
+# their engine without an instant), and what reads uploaded tables.
+EDGE = re.compile(r"/(admin|views|management|templatetags|resources)/|/(admin|tasks|signin|sessions|apps)\.py$|/migrations/")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from config.embedded.places import (
 
 BROKER_DB = 0
 CACHE_DB = 1
+ENGINE = "config.postgresql"
 
 
 def secret_key(var_dir: Path) -> str:
@@ -65,13 +66,13 @@ def database(database_url: str, var_dir: Path, *, pool: bool) -> dict[str, Any]:
             )
     else:
         entry = {
-            "ENGINE": "django.db.backends.postgresql",
             "NAME": DATABASE_NAME,
             "USER": DATABASE_USER,
             "PASSWORD": "",
             "HOST": str(postgres_sockets(var_dir)),
             "PORT": DATABASE_PORT,
         }
+    entry["ENGINE"] = ENGINE
     options: dict[str, Any] = {"prepare_threshold": 5, "server_side_binding": True}
     if pool:
         options["pool"] = {"min_size": 1, "max_size": 8, "timeout": 10}

@@ -121,11 +121,11 @@ class TestList:
             OrderFactory(channel=shop, member=member)
             give_points(member, number + 1)
         client.get(reverse(LIST))
-        # Session, user, two for permissions, two for filters, two counts, members, identities, channels, orders, tags,
-        # two for tiers, two figures of points.
+        # Session with its login, two for permissions, two for filters, two counts, members, identities, channels, orders,
+        # tags, two for tiers, two figures of points.
         with CaptureQueriesContext(connection) as queries:
             client.get(reverse(LIST))
-        assert len(queries) == 17
+        assert len(queries) == 16
 
     def test_the_upper_floors_have_handed_in_their_columns(self) -> None:
         assert [column.name for column in member_columns()] == ["balance", "pending"]
@@ -197,7 +197,7 @@ class TestPage:
         self.page(client, xiaolu)
         with CaptureQueriesContext(connection) as queries:
             self.page(client, xiaolu)
-        assert len(queries) == 20
+        assert len(queries) == 19
 
     def test_a_change_is_in_the_staff_log_without_the_values(
         self, client: Client, grant: Grant, xiaolu: Member

@@ -52,7 +52,7 @@ class TestJournal:
             give_points(xiaolu, points)
         url = reverse("admin:loyalty_entry_changelist")
         admin_client.get(url)
-        with django_assert_num_queries(3) as queries:  # type: ignore[operator]
+        with django_assert_num_queries(2) as queries:  # type: ignore[operator]
             admin_client.get(url)
         assert not any("COUNT" in query["sql"] for query in queries.captured_queries)
 

@@ -122,9 +122,9 @@ class TestList:
         for _more in range(12):
             take(rich, cup)
         client.get(reverse(LIST))
-        # Session, user, permissions (his own and his groups'), the rows, the counts of states, and the filter of
-        # rewards.
-        with django_assert_num_queries(7):
+        # Session with its login, permissions (his own and his groups'), the rows, the counts of states, and the filter
+        # of rewards.
+        with django_assert_num_queries(6):
             client.get(reverse(LIST))
 
     @pytest.mark.parametrize("name", ["changelist", "picking", "labels", "shipments", "shipments_sample"])

@@ -146,8 +146,9 @@ class TestList:
     ) -> None:
         RewardFactory.create_batch(12)
         client.get(reverse(LIST))
-        # Session, user, permissions (his own and his groups'), the rows counted twice, the rows, and the two filters.
-        with django_assert_num_queries(9):
+        # Session with its login, permissions (his own and his groups'), the rows counted twice, the rows, and the two
+        # filters.
+        with django_assert_num_queries(8):
             client.get(reverse(LIST))
 
     def test_many_are_taken_off_with_a_reason(self, keeper: User, client: Client) -> None:

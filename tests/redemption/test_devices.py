@@ -110,12 +110,12 @@ def test_last_seen_is_written_once_an_hour(
         assert Session.objects.get(user__member=xiaolu).seen_at == at + timedelta(minutes=61)
 
 
-def test_the_list_costs_four_queries(
+def test_the_list_costs_three_queries(
     xiaolu: Member, sign_in: SignIn, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _number in range(3):
         by_code(IPHONE)
     client = sign_in(Member.objects.get(pk=xiaolu.pk))
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         client.get("/me/devices/")

@@ -78,13 +78,13 @@ def test_nobody_sees_the_history_of_another(xiaolu: Member, dayong: Member, at: 
     assert lines_of(sign_in(dayong).get("/history/")) == []
 
 
-def test_a_page_of_history_costs_four_queries(
+def test_a_page_of_history_costs_three_queries(
     xiaolu: Member, plan: CouponPlan, at: datetime, sign_in: SignIn, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     earn_often(xiaolu, 50, at)
     client = sign_in(xiaolu)
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         client.get("/history/")
 
 

@@ -123,7 +123,7 @@ class TestMembers:
     def test_get_the_page_in_a_fixed_number_of_queries(
         self, xiaolu: Member, tea: Product, ladder: dict[str, Tier], sign_in: SignIn, at: datetime
     ) -> None:
-        """Session, login, member; tiers, prices for tiers, product, tier and list, grades."""
+        """Session with its login, member; tiers, prices for tiers, product, tier and list, grades."""
         client = sign_in(xiaolu)
         counts = []
         for much in (False, True):
@@ -136,7 +136,7 @@ class TestMembers:
             with CaptureQueriesContext(connection) as queries:
                 client.get(f"/p/{tea.pk}/")
             counts.append(len(queries))
-        assert counts == [8, 8]
+        assert counts == [7, 7]
 
     def test_strangers_cost_one(self, client: Client, tea: Product, sign_in: SignIn) -> None:
         with CaptureQueriesContext(connection) as queries:

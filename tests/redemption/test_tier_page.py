@@ -179,10 +179,10 @@ def test_a_name_of_any_length_and_kind_is_shown_as_text(xiaolu: Member, sign_in:
     assert "<b>至尊" not in page
 
 
-def test_the_page_costs_eight_queries(
+def test_the_page_costs_seven_queries(
     offer: TierOffer, xiaolu: Member, sign_in: SignIn, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     client = sign_in(xiaolu)
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         client.get("/tier/")

@@ -208,5 +208,5 @@ def test_the_page_costs_a_fixed_number_of_queries(
 ) -> None:
     Reward.objects.update(limit_ever=50)
 
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(14):
         buyer.get(f"/rewards/{cup.pk}/take/")

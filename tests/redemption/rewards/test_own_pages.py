@@ -159,9 +159,9 @@ class TestReceiving:
 @pytest.mark.parametrize(
     ("path", "queries"),
     [
-        (lambda redemption: "/rewards/mine/", 5),
-        (place, 6),
-        (lambda redemption: place(redemption, "cancel/"), 4),
+        (lambda redemption: "/rewards/mine/", 4),
+        (place, 5),
+        (lambda redemption: place(redemption, "cancel/"), 3),
     ],
     ids=["list", "one", "cancel"],
 )
