@@ -39,6 +39,17 @@ from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_fact
 from crm.order_stream import PaidOrder, count_paid_orders, first_and_last_paid, ids_of_orders_since, paid_orders
 from crm.own_orders import OWN_CHANNEL, OwnOrder, OwnRefund, record_own_orders
 from crm.own_profile import OwnProfile, complete_profile, members_born_on, own_profile, whole_phone
+from crm.personal.file import everything_held, shown_tables
+from crm.personal.registry import (
+    Erasure,
+    ErasureRules,
+    Fate,
+    Loss,
+    PersonalTable,
+    leave_out,
+    register_erasure,
+    register_personal,
+)
 from crm.price_words import percent_in_words
 from crm.pricing import Quote, Source
 from crm.proof_sending import send_proof_code
@@ -82,6 +93,9 @@ __all__ = [
     "ContactWay",
     "Contacts",
     "Device",
+    "Erasure",
+    "ErasureRules",
+    "Fate",
     "FinishedImport",
     "GrantRefused",
     "Guest",
@@ -91,6 +105,7 @@ __all__ = [
     "LinkedAccount",
     "Linking",
     "LoadedScheme",
+    "Loss",
     "MailKind",
     "MailPreferences",
     "MailWish",
@@ -107,6 +122,7 @@ __all__ = [
     "OwnRefund",
     "PaidOrder",
     "PaymentKind",
+    "PersonalTable",
     "Platform",
     "ProductPolicy",
     "PublicPrice",
@@ -147,6 +163,7 @@ __all__ = [
     "count_paid_orders",
     "devices_of",
     "end_all_sessions",
+    "everything_held",
     "find_claim",
     "finished_import",
     "finished_imports",
@@ -160,6 +177,7 @@ __all__ = [
     "job_lock",
     "ladder",
     "last_day",
+    "leave_out",
     "link_account",
     "linked_accounts",
     "load_scheme_preset",
@@ -190,13 +208,16 @@ __all__ = [
     "queue_selected",
     "quote",
     "record_own_orders",
+    "register_erasure",
     "register_mail_kind",
     "register_metrics",
+    "register_personal",
     "remind",
     "review_everybody",
     "seal",
     "send_proof_code",
     "set_mail_preferences",
+    "shown_tables",
     "sign_out_device",
     "sign_out_others",
     "still_vouched_for",

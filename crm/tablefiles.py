@@ -29,6 +29,13 @@ def csv_pieces(titles: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterato
         yield _taken(buffer)
 
 
+def csv_line(cells: Sequence[Cell]) -> str:
+    """One row as text, its end included."""
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow([_safe(cell) for cell in cells])
+    return buffer.getvalue()
+
+
 def xlsx_file(titles: Sequence[str], rows: Iterable[Sequence[Cell]]) -> IO[bytes]:
     """The file on disk, without a name, ready to be read; it is gone when it is closed. A full sheet is followed by
     another one."""

@@ -7,7 +7,8 @@ class LoyaltyConfig(AppConfig):
     verbose_name = _("Points")
 
     def ready(self) -> None:
-        from crm.api import on_orders_changed, register_metrics
+        from crm.api import leave_out, on_orders_changed, register_metrics, register_personal
+        from loyalty import personal
         from loyalty.accrual import on_orders
         from loyalty.referral.settling import note_orders
         from loyalty.tier_metrics import POINTS
@@ -15,3 +16,5 @@ class LoyaltyConfig(AppConfig):
         on_orders_changed(on_orders)
         on_orders_changed(note_orders)
         register_metrics(POINTS)
+        register_personal(*personal.TABLES)
+        leave_out(personal.LEFT_OUT)

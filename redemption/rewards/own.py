@@ -11,7 +11,7 @@ from redemption.rewards.choices import RedemptionState, RewardKind
 from redemption.rewards.journey import Step, journey
 from redemption.rewards.life import BUYER_MAY_CANCEL
 
-_HANDED_OUT = frozenset({RedemptionState.RECEIVED, RedemptionState.RETURNED})
+HANDED_OUT = frozenset({RedemptionState.RECEIVED, RedemptionState.RETURNED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def look_into(redemption: Redemption) -> OwnRedemption:
             moves=[(RedemptionState(after), at) for after, at in moves],
         ),
         # Those of a redemption that waits for its cash are only set aside: nobody has seen them yet.
-        codes=list(codes) if kind is RewardKind.DIGITAL and state in _HANDED_OUT else [],
+        codes=list(codes) if kind is RewardKind.DIGITAL and state in HANDED_OUT else [],
         due=cash_due(redemption) if waits else Decimal(0),
         reported=waits and Payment.objects.filter(redemption=redemption, settled_at=None).exists(),
         may_cancel=state in BUYER_MAY_CANCEL,
