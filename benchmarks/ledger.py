@@ -114,21 +114,29 @@ def rest() -> None:
 
 @contextmanager
 def _without_indexes(*tables: str) -> Iterator[None]:
-    """Take the indexes off that guard nothing, and make them anew: much sooner done than keeping them up."""
+    """Take the indexes off, those of unique keys too, and make them anew, each from rows that were sorted: much sooner
+    done than keeping them up. What they guard is looked at then."""
     with connection.cursor() as cursor:
         cursor.execute(_INDEXES, [list(tables)])
         indexes = cursor.fetchall()
-        for name, _definition in indexes:
-            cursor.execute(f"DROP INDEX {name}")
+        for drop, _make in indexes:
+            cursor.execute(drop)
         yield
-        for _name, definition in indexes:
-            cursor.execute(definition)
+        cursor.execute("SET maintenance_work_mem = '256MB'")
+        for _drop, make in indexes:
+            cursor.execute(make)
+        cursor.execute("RESET maintenance_work_mem")
 
 
 _INDEXES = """
-SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid)
-  FROM pg_index
- WHERE indrelid = ANY (%s::regclass[]) AND NOT indisunique
+SELECT CASE WHEN c.oid IS NULL THEN format('DROP INDEX %%s', i.indexrelid::regclass)
+            ELSE format('ALTER TABLE %%s DROP CONSTRAINT %%I', i.indrelid::regclass, c.conname) END,
+       CASE WHEN c.oid IS NULL THEN pg_get_indexdef(i.indexrelid)
+            ELSE format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', i.indrelid::regclass, c.conname,
+                        pg_get_constraintdef(c.oid)) END
+  FROM pg_index AS i
+  LEFT JOIN pg_constraint AS c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid
+ WHERE i.indrelid = ANY (%s::regclass[])
 """
 
 

@@ -8,11 +8,10 @@ one row. ``ratio`` is of the page of somebody who looked a moment ago, as it is 
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from benchmarks.ledger import Shape, fill
 from benchmarks.sizes import Size
-from benchmarks.web import CONNECTIONS, HOME, etag, web_server, wrk
+from benchmarks.web import CONNECTIONS, HOME, etag, sign_everybody_in, web_server, wrk
 
 ROUNDS = 5
 COUPONS, REWARDS = 10, 20
@@ -82,7 +81,6 @@ def _make_shop(members: int) -> list[str]:
     from django.utils import timezone
 
     from config.demo.programme import publish_rules
-    from crm.models import Member, User
     from redemption.models import CouponPlan, Denomination, Reward, Stock
 
     at = timezone.now()
@@ -94,12 +92,7 @@ def _make_shop(members: int) -> list[str]:
     for number in range(REWARDS):
         reward = Reward.objects.create(name=f"青瓷品茗杯 {number}", points=100 * (number + 1), position=number)
         Stock.objects.create(reward=reward, free=1000)
-    users = User.objects.bulk_create(User(username=f"buyer-{number}", password="!") for number in range(members))
-    found = list(Member.objects.order_by("pk"))
-    for member, user in zip(found, users, strict=True):
-        member.user, member.name = user, f"林小鹿{member.pk}"
-    Member.objects.bulk_update(found, ["user", "name"])
-    return [_cookie(user) for user in users]
+    return sign_everybody_in()
 
 
 def _give_coupons(plan_id: int, at: datetime) -> None:
@@ -141,17 +134,3 @@ def _bring_orders(members: int, at: datetime) -> None:
             ],
             at=at,
         )  # fmt: skip
-
-
-def _cookie(user: Any) -> str:
-    """Sign somebody in; what his browser would send from then on."""
-    from django.contrib.auth import login
-    from django.http import HttpRequest
-
-    from crm.sessions import SessionStore
-
-    request = HttpRequest()
-    request.session = SessionStore()
-    login(request, user, backend="allauth.account.auth_backends.AuthenticationBackend")
-    request.session.save()
-    return f"sessionid={request.session.session_key}; csrftoken={'x' * 32}"

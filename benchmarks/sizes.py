@@ -32,6 +32,12 @@ PLANS = {
     "hold_capture": Plan("points set aside, then spent: two movements", "pgbench TPC-B, same clients", 12, 100_000),
     "redeem": Plan("a reward through the whole checkout", "pgbench TPC-B, same clients", 12, 100_000),
     "flash_sale": Plan("the same, one reward for everybody", "pgbench TPC-B, same clients", 12, 100_000),
+    "coupon_checkout": Plan(
+        "a coupon through the whole checkout, one plan", "pgbench TPC-B, same clients", 12, 100_000
+    ),
+    "redeem_http": Plan(
+        "page and click of a reward, gunicorn with 2 workers", "a form that does nothing, same server", 12, 1_000
+    ),
     "accrue": Plan("accruals of orders in batches of a thousand", "pgbench TPC-B, one client", 2, 100_000),
     "nightly": Plan("a night with a tenth of all lots due", "UPDATE of as many rows of a bare table", 3, 100_000),
     "tier_review": Plan("a review of all members' tiers", "reading the same tables once", 5, 100_000),

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 SECONDS, CONNECTIONS = 4, 16
 PORT = 18_605
@@ -19,8 +20,6 @@ _RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
 @contextmanager
 def web_server() -> Iterator[None]:
     """The production server with the yardsticks of ``benchmarks.plain_site`` added."""
-    if shutil.which("wrk") is None:
-        raise SystemExit("this benchmark needs wrk (on Debian: apt install wrk)")
     from config.staticfiles import collect_if_changed
 
     collect_if_changed()
@@ -51,6 +50,8 @@ def etag(address: str, **headers: str) -> str:
 
 def wrk(address: str, *headers: str, script: Path | None = None) -> float:
     """Requests a second of some connections; every answer has to be a good one."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("this benchmark needs wrk (on Debian: apt install wrk)")
     command = ["wrk", "--threads=1", f"--connections={CONNECTIONS}", f"--duration={SECONDS}s", "--timeout=30s"]
     command += [f"--header={header}" for header in headers]
     command += [f"--script={script}"] if script else []
@@ -59,3 +60,29 @@ def wrk(address: str, *headers: str, script: Path | None = None) -> float:
     if found is None or "Non-2xx" in printed or "Socket errors" in printed:
         raise SystemExit(f"wrk answered what was not expected:\n{printed}")
     return float(found[1])
+
+
+def sign_everybody_in() -> list[str]:
+    """A login for each member, in the order of their ids; returns the cookies that their browsers would send."""
+    from crm.models import Member, User
+
+    found = list(Member.objects.order_by("pk"))
+    users = User.objects.bulk_create(User(username=f"buyer-{member.pk}", password="!") for member in found)
+    for member, user in zip(found, users, strict=True):
+        member.user, member.name = user, f"林小鹿{member.pk}"
+    Member.objects.bulk_update(found, ["user", "name"], batch_size=1000)
+    return [_cookie(user) for user in users]
+
+
+def _cookie(user: Any) -> str:
+    """Sign somebody in; what his browser would send from then on."""
+    from django.contrib.auth import login
+    from django.http import HttpRequest
+
+    from crm.sessions import SessionStore
+
+    request = HttpRequest()
+    request.session = SessionStore()
+    login(request, user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    request.session.save()
+    return f"sessionid={request.session.session_key}; csrftoken={'x' * 32}"
