@@ -131,6 +131,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 50},
     },
+    "resume stalled member lists": {
+        "task": "crm.tasks.resume_stalled_member_lists",
+        "schedule": 60.0,
+        "options": {"expires": 50},
+    },
     "resume stalled backtests": {
         "task": "loyalty.tasks.resume_stalled_backtests",
         "schedule": 60.0,

@@ -45,6 +45,14 @@ class Platform(models.TextChoices):
     OTHER = "other", _("Other")
 
 
+class ListKind(models.TextChoices):
+    """What a list of members that staff upload is about."""
+
+    GRADES = "grades", _("Grades on a tool")
+    NO_DISCOUNT = "no_discount", _("Put members on the list")
+    DISCOUNT_AGAIN = "discount_again", _("Take members off the list")  # Of those without discount.
+
+
 class PaymentKind(models.TextChoices):
     """What an order was paid with. Where two reports differ, the kind that stands later here stands."""
 

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from crm.imports import jobs
 from crm.mails import sending
+from crm.memberlists import jobs as member_lists
 from crm.onetime import forget_codes
 from crm.sms.gateway import send_sealed
 from crm.sso.exchange import forget_spent
@@ -27,6 +28,24 @@ def run_import(job_id: int) -> None:
 def resume_stalled_imports() -> None:
     """Send again every job whose worker died or whose message was lost. The scheduler calls this every minute."""
     jobs.take_up_stalled(at=timezone.now())
+
+
+@shared_task
+def check_member_list(list_id: int) -> None:
+    """Look at an uploaded list of members, before anything is written."""
+    member_lists.check(list_id, clock=timezone.now)
+
+
+@shared_task
+def run_member_list(list_id: int) -> None:
+    """Write what a confirmed list of members says, from where it was last left."""
+    member_lists.run(list_id, clock=timezone.now)
+
+
+@shared_task
+def resume_stalled_member_lists() -> None:
+    """Send again every list whose worker died or whose message was lost. The scheduler calls this every minute."""
+    member_lists.take_up_stalled(at=timezone.now())
 
 
 @shared_task

@@ -1,19 +1,14 @@
-"""Importing a list of members: upload, look, confirm, report. What waits in between is in the cache for an hour."""
+"""Importing a list of members: upload, look, confirm, follow, report."""
 
-import secrets
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, time
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
@@ -28,37 +23,31 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from crm.admin.exchange import reason_field
 from crm.adminkit import PERSONAL_DATA, Text, masked_email, masked_phone, may, person
+from crm.choices import ListKind
 from crm.feeds.records import UnreadableFile
-from crm.imports.jobs import FILE_CHANGED
-from crm.imports.uploads import shown_name
-from crm.memberlists.importing import ListKind, ListReport, Terms, import_list, look
+from crm.imports.jobs import WrongState
+from crm.imports.uploads import is_packed
+from crm.memberlists import jobs
+from crm.memberlists.importing import ListReport
 from crm.memberlists.messages import row_in_words, unreadable_in_words
-from crm.memberlists.staging import ListProblem
-from crm.models import PlatformTool
+from crm.models import ImportJob, MemberList, MemberListProblem, PlatformTool
 from crm.tablefiles import csv_pieces
 
-MOST_BYTES = 20 * 1024**2
-_KEPT = 3600  # Seconds.
+State = ImportJob.State
+MOST_BYTES = 50 * 1024**2
+# Smaller uploads are looked at while the person waits; larger and packed ones by a worker, with the page polling.
+CHECK_AT_ONCE = 256 * 1024
+PROBLEMS_SHOWN = 50
+_LATEST = 10
+_MOVING = (State.CHECKING, State.QUEUED, State.RUNNING)
 # What these say names a person by his phone or his mail address.
 _OF_CONTACTS = ("contact_unreadable", "unknown_contact", "ambiguous_contact")
 _MASK = "•••"
 
-KINDS = {
-    ListKind.GRADES: gettext_lazy("Grades on a tool"),
-    ListKind.NO_DISCOUNT: gettext_lazy("Put members on the list"),
-    ListKind.DISCOUNT_AGAIN: gettext_lazy("Take members off the list"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A file that waits for a word, or whose import is done (``report``)."""
-
-    user_id: int
-    name: str
-    terms: Terms
-    content: bytes
-    report: ListReport | None = None
+STATE_COLOURS = {
+    State.CHECKING: "info", State.READY: "warning", State.QUEUED: "info", State.RUNNING: "primary",
+    State.DONE: "success", State.FAILED: "danger", State.CANCELLED: "default",
+}  # fmt: skip
 
 
 class ListForm(forms.Form):
@@ -78,7 +67,7 @@ class ListForm(forms.Form):
 
     def __init__(self, *args: Any, kinds: Sequence[ListKind], today: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["kind"].choices = [(kind, KINDS[kind]) for kind in kinds]  # type: ignore[attr-defined]
+        self.fields["kind"].choices = [(kind.value, kind.label) for kind in kinds]  # type: ignore[attr-defined]
         self.fields["upload"].widget.attrs["class"] = "pk-file"
         self.fields["upload"].help_text = _("CSV or XLSX, up to %(limit)s.") % {"limit": filesizeformat(MOST_BYTES)}
         self.today = today
@@ -102,13 +91,16 @@ class ListForm(forms.Form):
             raise ValidationError(_("This day is still to come."))
         return self.cleaned_data["day"]
 
-    def terms(self, at: datetime) -> Terms:
-        """What was filled in."""
+    def create(self, *, actor_id: int, at: datetime) -> MemberList:
+        """Keep what was filled in as a list that waits to be looked at."""
+        said = self.cleaned_data
         zone = ZoneInfo(settings.PROGRAMME_TIME_ZONE)
-        seen_at = datetime.combine(self.cleaned_data["day"], time.min, zone) if "day" in self.fields else at
-        tool = self.cleaned_data.get("tool")
-        kind = ListKind(self.cleaned_data["kind"])
-        return Terms(kind, seen_at, self.cleaned_data["reason"], tool.pk if tool else None)
+        seen_at = datetime.combine(said["day"], time.min, zone) if "day" in self.fields else at
+        tool = said.get("tool")
+        return jobs.create(
+            kind=ListKind(said["kind"]), tool_id=tool.pk if tool else None, seen_at=seen_at, reason=said["reason"],
+            upload=said["upload"], actor_id=actor_id, at=at,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +116,25 @@ class ShownProblem:
 def import_page(
     model_admin: ModelAdmin, request: HttpRequest, kinds: Sequence[ListKind], permission: str, title: Text
 ) -> HttpResponseBase:
-    """The page of all four steps. Its address names the file that waits (``?file=``)."""
+    """The page of all steps, for those with the permission. Its address names the list (``?list=``), and what of it:
+    its progress (``&part=progress``) or all rows that are left out (``&part=rows``)."""
     if not may(request, permission):
         raise PermissionDenied
     context = {
         **model_admin.admin_site.each_context(request), "title": title, "opts": model_admin.opts,
         "grades": ListKind.GRADES in kinds,
     }  # fmt: skip
-    token = request.GET.get("file", "")
-    try:
-        if token:
-            return _waiting_page(request, token, kinds, context)
+    if "list" not in request.GET:
         return _upload_page(request, kinds, context)
-    except UnreadableFile as unreadable:
-        messages.error(request, unreadable_in_words(unreadable))
-        return HttpResponseRedirect(request.path)
+    found = _find(request.GET["list"], kinds)
+    match request.GET.get("part"):
+        case "rows":
+            return _rows_left_out(request, found)
+        case "progress":
+            return _progress(request, found)
+    if request.method == "POST":
+        return _step(request, found)
+    return TemplateResponse(request, "admin/crm/memberlist/list.html", {**context, **_shown_list(request, found)})
 
 
 def _upload_page(request: HttpRequest, kinds: Sequence[ListKind], context: dict[str, Any]) -> HttpResponse:
@@ -147,70 +143,99 @@ def _upload_page(request: HttpRequest, kinds: Sequence[ListKind], context: dict[
     form = ListForm(request.POST or None, request.FILES or None, kinds=kinds, today=today)
     if request.method == "POST" and form.is_valid():
         upload = form.cleaned_data["upload"]
-        waiting = Waiting(person(request), shown_name(upload.name or ""), form.terms(now), upload.read())
-        token = secrets.token_urlsafe(18)
-        cache.set(_key(token), waiting, _KEPT)
-        return HttpResponseRedirect(f"{request.path}?file={token}")
-    no_tools = ListKind.GRADES in kinds and not PlatformTool.objects.exists()
-    return TemplateResponse(
-        request, "admin/crm/memberlist/upload.html", {**context, "form": form, "no_tools": no_tools}
-    )
-
-
-def _waiting_page(
-    request: HttpRequest, token: str, kinds: Sequence[ListKind], context: dict[str, Any]
-) -> HttpResponseBase:
-    waiting: Waiting | None = cache.get(_key(token))
-    if waiting is None or waiting.user_id != person(request) or waiting.terms.kind not in kinds:
-        messages.error(request, _(FILE_CHANGED))
-        return HttpResponseRedirect(request.path)
-    if request.GET.get("problems"):
-        return _problems_file(request, waiting)
-    if request.method == "POST" and waiting.report is None:
-        with _on_disk(waiting.content) as path:
-            done = import_list(path, waiting.terms, file=waiting.name, at=timezone.now(), actor_id=waiting.user_id)
-        cache.set(_key(token), replace(waiting, report=done), _KEPT)
-    if request.method == "POST":
-        return HttpResponseRedirect(request.get_full_path())
-    with _on_disk(waiting.content) as path:
-        report = waiting.report or look(path, waiting.terms)
-    return TemplateResponse(request, "admin/crm/memberlist/file.html", {
-        **context, "waiting": waiting, "report": report, "done": waiting.report is not None, "token": token,
-        "what": KINDS[waiting.terms.kind], "tool": PlatformTool.objects.filter(pk=waiting.terms.tool_id or 0).first(),
-        "problems": [_shown(problem, full=may(request, PERSONAL_DATA)) for problem in report.problems],
+        found = form.create(actor_id=person(request), at=now)
+        if upload.size <= CHECK_AT_ONCE and not is_packed(upload):
+            jobs.check(found.pk, clock=timezone.now)
+        else:
+            jobs.check_later(found.pk)
+        return HttpResponseRedirect(_address(request, found))
+    latest = MemberList.objects.filter(kind__in=kinds).select_related("tool", "created_by")[:_LATEST]
+    return TemplateResponse(request, "admin/crm/memberlist/upload.html", {
+        **context, "form": form, "no_tools": ListKind.GRADES in kinds and not PlatformTool.objects.exists(),
+        "latest": [(each, STATE_COLOURS[State(each.state)], ListReport.from_json(each.report)) for each in latest],
     })  # fmt: skip
 
 
-def _problems_file(request: HttpRequest, waiting: Waiting) -> StreamingHttpResponse:
-    if waiting.report is None:
-        with _on_disk(waiting.content) as path:
-            found = look(path, waiting.terms, limit=None).problems
-    else:
-        found = waiting.report.problems
-    full = may(request, PERSONAL_DATA)
-    titles = [_("Line"), _("Whom it seems to mean"), _("Column"), _("Reason")]
-    rows = ((shown.line_no, shown.who, shown.column, shown.reason) for shown in (_shown(p, full=full) for p in found))
-    response = StreamingHttpResponse(csv_pieces(titles, rows), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="problems.csv"'
+def _find(number: str, kinds: Sequence[ListKind]) -> MemberList:
+    """A list of one of these kinds. Raises Http404."""
+    found = None
+    if number.isascii() and number.isdigit() and len(number) <= 18:
+        people = ("tool", "created_by", "confirmed_by")
+        found = MemberList.objects.select_related(*people).filter(pk=int(number), kind__in=kinds).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _shown_list(request: HttpRequest, found: MemberList) -> dict[str, Any]:
+    state, stalled, full = State(found.state), jobs.is_stalled(found, timezone.now()), may(request, PERSONAL_DATA)
+    return {
+        **_moving(found, stalled),
+        "report": ListReport.from_json(found.report),
+        "rows_address": f"?list={found.pk}&part=rows",
+        "state_colour": STATE_COLOURS[state],
+        "counted": bool(found.report),
+        # Until the first batch is written the figures are those of the look.
+        "begun": found.next_line > 0 or state == State.DONE,
+        "error": _error_in_words(found.error),
+        "may_confirm": state == State.READY,
+        "may_resume": "code" not in found.error and (state == State.FAILED or stalled),
+        "may_discard": state in (State.CHECKING, State.READY, State.FAILED) and not found.next_line,
+        "problems": [_shown(row, full=full) for row in found.problems.all()[:PROBLEMS_SHOWN]],
+    }
+
+
+def _moving(found: MemberList, stalled: bool) -> dict[str, Any]:
+    percent = min(100, found.done * 100 // found.rows) if found.rows else 0
+    return {"list": found, "busy": found.state in _MOVING and not stalled, "stalled": stalled, "percent": percent}
+
+
+def _progress(request: HttpRequest, found: MemberList) -> HttpResponse:
+    """The part of the page that moves. When the list has stopped moving, the browser is told to load the page."""
+    context = _moving(found, jobs.is_stalled(found, timezone.now()))
+    response = TemplateResponse(request, "admin/crm/memberlist/progress.html", context)
+    if not context["busy"]:
+        response["HX-Refresh"] = "true"
     return response
 
 
-def _shown(problem: ListProblem, *, full: bool) -> ShownProblem:
-    contact = problem.contact if full else (masked_email if "@" in problem.contact else masked_phone)(problem.contact)
-    value = problem.value if full or problem.code not in _OF_CONTACTS else _MASK
-    who = problem.who or contact
-    return ShownProblem(problem.line_no, who, problem.column, row_in_words(problem.code, problem.column, value))
+def _error_in_words(error: Mapping[str, Any]) -> str:
+    if code := error.get("code"):
+        return unreadable_in_words(UnreadableFile(code, **error["params"]))
+    return _(error["said"]) if error else ""
 
 
-def _key(token: str) -> str:
-    if len(token) > 40 or not token.replace("-", "").replace("_", "").isalnum():
-        raise Http404
-    return f"crm.memberlist.{token}"
+_STEPS: Mapping[str, Callable[[int, int, datetime], None]] = {
+    "confirm": lambda pk, actor_id, at: jobs.confirm(pk, actor_id=actor_id, at=at),
+    "resume": lambda pk, actor_id, at: jobs.resume(pk, actor_id=actor_id, at=at),
+    "discard": lambda pk, actor_id, at: jobs.discard(pk, at=at),
+}
 
 
-@contextmanager
-def _on_disk(content: bytes) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "list"
-        path.write_bytes(content)
-        yield path
+def _step(request: HttpRequest, found: MemberList) -> HttpResponse:
+    try:
+        _STEPS.get(request.POST.get("step", ""), _STEPS["confirm"])(found.pk, person(request), timezone.now())
+    except WrongState:
+        messages.warning(request, _("This step is no longer possible: the import has moved on in the meantime."))
+    return HttpResponseRedirect(_address(request, found))
+
+
+def _rows_left_out(request: HttpRequest, found: MemberList) -> StreamingHttpResponse:
+    """Every row that is left out as CSV, streamed."""
+    full = may(request, PERSONAL_DATA)
+    titles = [_("Line"), _("Whom it seems to mean"), _("Column"), _("Reason")]
+    problems = (_shown(row, full=full) for row in found.problems.all().iterator(chunk_size=2000))
+    rows = ((shown.line_no, shown.who, shown.column, shown.reason) for shown in problems)
+    response = StreamingHttpResponse(csv_pieces(titles, rows), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="rows-left-out-{found.pk}.csv"'
+    return response
+
+
+def _shown(row: MemberListProblem, *, full: bool) -> ShownProblem:
+    contact = row.contact if full else (masked_email if "@" in row.contact else masked_phone)(row.contact)
+    value = row.value if full or row.code not in _OF_CONTACTS else _MASK
+    return ShownProblem(row.line_no, row.who or contact, row.column, row_in_words(row.code, row.column, value))
+
+
+def _address(request: HttpRequest, found: MemberList) -> str:
+    return f"{request.path}?list={found.pk}"

@@ -20,7 +20,7 @@ from crm.admin.bulk import ReasonForm, ask_then_do
 from crm.admin.exchange import reason_field
 from crm.admin.member_lists import import_page
 from crm.adminkit import EndlessAdmin, may, person
-from crm.memberlists.importing import ListKind
+from crm.choices import ListKind
 from crm.memberlists.no_discount import put_on_list, take_off_list
 from crm.models import Member, NoDiscount
 

@@ -16,9 +16,8 @@ from unfold.decorators import action, display
 
 from crm.admin.member_lists import import_page
 from crm.adminkit import may, person
-from crm.choices import Platform
+from crm.choices import ListKind, Platform
 from crm.feeds.taobao import reads_column
-from crm.memberlists.importing import ListKind
 from crm.models import Channel, ImportFile, PlatformGrade, PlatformTool
 from crm.stafflog import log_action
 

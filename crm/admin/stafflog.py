@@ -55,6 +55,7 @@ ACTIONS: dict[str, Promise] = {
     "mail.again": _("Sent mails again"),
     "mail.drop": _("Called mails off"),
     "mail.sent": _("Took mails in doubt as sent"),
+    "member_list.resume": _("Resumed the import of a list of members"),
     "members.grades": _("Imported grades on another tool"),
     "members.no_discount": _("Imported members without discount"),
     "members.discount_again": _("Took members off the list of those without discount, by a file"),

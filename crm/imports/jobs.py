@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,16 @@ from typing import Any
 from django.core.files.uploadedfile import UploadedFile
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Q
 from django.utils.translation import gettext_noop
 
+from crm import longjobs
 from crm.feeds import Profile, UnreadableFile
 from crm.imports import pipeline
 from crm.imports import uploads as uploaded
 from crm.imports.counts import Counts
-from crm.imports.locks import job_lock, locked_jobs
+from crm.imports.locks import IMPORTS, job_lock, locked_jobs
 from crm.imports.pipeline import Source
-from crm.later import call_later, call_worker
+from crm.later import call_later
 from crm.models import Channel, ImportFile, ImportJob, ImportProblem, ImportProfile
 from crm.order_grades import ONCE_A_FILE
 from crm.stafflog import log_action
@@ -34,9 +34,6 @@ from crm.stafflog import log_action
 logger = logging.getLogger(__name__)
 
 State = ImportJob.State
-
-# A job without a sign of life for so long is taken up again: its worker died, or its message was lost.
-STALLED_AFTER = timedelta(seconds=60)
 
 # Kept in English in the database and translated where shown.
 FILE_CHANGED = gettext_noop("The uploaded file is no longer what was checked, or it is gone. Upload it again.")
@@ -174,21 +171,12 @@ def _task(state: State) -> str:
 
 def take_up_stalled(*, at: datetime) -> list[int]:
     """Dispatch every job that waits or runs without a sign of life and that no live session works on."""
-    silent = Q(beat_at__lt=at - STALLED_AFTER) | Q(beat_at=None, created_at__lt=at - STALLED_AFTER)
-    waiting = ImportJob.objects.filter(silent, state__in=_MOVING).order_by("pk").values_list("pk", "state")
-    locked = locked_jobs()
-    stalled = [(job_id, State(state)) for job_id, state in waiting if job_id not in locked]
-    # Renewing the sign of life keeps the next minute's round from sending the same job again.
-    ImportJob.objects.filter(pk__in=[job_id for job_id, _state in stalled]).update(beat_at=at)
-    for job_id, state in stalled:
-        call_worker(_task(state), job_id)
-    return [job_id for job_id, _state in stalled]
+    return longjobs.take_up(ImportJob.objects.all(), _MOVING, IMPORTS, lambda state: _task(State(state)), at=at)
 
 
 def is_stalled(job: ImportJob, at: datetime) -> bool:
     """Say whether a job should be moving, shows no sign of life, and no live session works on it."""
-    silent = job.state in _MOVING and (job.beat_at or job.created_at) < at - STALLED_AFTER
-    return silent and job.pk not in locked_jobs()
+    return longjobs.is_silent(job, _MOVING, at) and job.pk not in locked_jobs()
 
 
 def run(job_id: int, *, clock: Callable[[], datetime]) -> bool:

@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from django.db import connection
 
 # The first half of the lock's number, so that it meets no other advisory lock of this database. Jobs of another sort
-# have another one.
-_IMPORTS = 0x1B0B
+# have another one: backtests 0x1B0C and grants 0x1B0D, of the upper floor.
+IMPORTS = 0x1B0B
+PREVIEWS = 0x1B0E
+MEMBER_LISTS = 0x1B0F
 
 
 @contextmanager
-def job_lock(job_id: int, sort: int = _IMPORTS) -> Iterator[bool]:
+def job_lock(job_id: int, sort: int = IMPORTS) -> Iterator[bool]:
     """Hold the lock of a job for the duration of the block; gives False when another session holds it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [sort, job_id])
@@ -30,7 +32,7 @@ def job_lock(job_id: int, sort: int = _IMPORTS) -> Iterator[bool]:
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [sort, job_id])
 
 
-def locked_jobs(sort: int = _IMPORTS) -> set[int]:
+def locked_jobs(sort: int = IMPORTS) -> set[int]:
     """Return the jobs that some live session is working on."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,48 +1,38 @@
-"""Importing such lists: first looked at, then written, by the same statements.
-
-What a file would do is counted before it is done, in the same transaction; the preview stops there.
-"""
+"""What such lists do: counted before it is done, and done by the same statements on the rows that were taken."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from django.db import connection, transaction
+from django.db import connection
 
+from crm.choices import ListKind
 from crm.feeds.opening import open_table
 from crm.feeds.records import UnreadableFile
 from crm.memberfiles.rows import RowProblem
 from crm.memberlists import reading
 from crm.memberlists.reading import ListRow
-from crm.memberlists.staging import ListProblem, problems, stage
+from crm.memberlists.staging import staged
 from crm.models import Channel, PlatformTool
-from crm.stafflog import log_action
 
-PROBLEMS_SHOWN = 50
-MOST_ROWS = 200_000  # A page waits for it; see docs/prices.md for how long.
-
-
-class ListKind(StrEnum):
-    """What a file is about."""
-
-    GRADES = "grades"
-    NO_DISCOUNT = "no_discount"
-    DISCOUNT_AGAIN = "discount_again"  # Takes members off the list of those without discount.
+MOST_ROWS = 500_000
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a person says of a file. ``seen_at`` is when the tool said what is in it, ``reason`` why it is imported, for
-    the staff log and for members whose row gives none."""
+    the staff log and for members whose row gives none; ``file`` its name."""
 
     kind: ListKind
     seen_at: datetime
     reason: str
     tool_id: int | None = None
+    file: str = ""
+    actor_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +46,8 @@ class NewGrade:
 
 @dataclass(frozen=True, slots=True)
 class ListReport:
-    """What a file does: to how many members it brings something new, changes something, or says what is known; how many
-    rows are ``older`` than what is known, and how many are left out for their ``problems`` (the first ones)."""
+    """What rows do: to how many members they bring something new, change something, or say what is known; how many
+    are ``older`` than what is known, and how many are left out. ``ignored`` are columns that mean nothing here."""
 
     rows: int = 0
     new: int = 0
@@ -66,35 +56,77 @@ class ListReport:
     older: int = 0
     refused: int = 0
     grades: tuple[NewGrade, ...] = ()
-    problems: list[ListProblem] = field(default_factory=list)
     ignored: tuple[str, ...] = ()
 
+    def plus(self, other: "ListReport") -> "ListReport":
+        """The figures of these rows and others of the same file."""
+        figures = {name: getattr(self, name) + getattr(other, name) for name in _FIGURES}
+        return replace(self, grades=self.grades or other.grades, ignored=self.ignored or other.ignored, **figures)
 
-def look(path: Path, terms: Terms, *, limit: int | None = PROBLEMS_SHOWN) -> ListReport:
-    """Read a file and say what it would do. Nothing is written. Raises ``UnreadableFile``."""
-    with transaction.atomic():
-        return _staged(path, terms, limit)
+    def as_json(self) -> dict[str, Any]:
+        """What ``from_json`` reads."""
+        grades = [[grade.name, grade.percent and str(grade.percent)] for grade in self.grades]
+        return {name: getattr(self, name) for name in _FIGURES} | {"grades": grades, "ignored": list(self.ignored)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what ``as_json`` wrote; nothing gives the report of no rows."""
+        grades = [NewGrade(name, percent and Decimal(percent)) for name, percent in data.get("grades", [])]
+        figures = {name: data.get(name, 0) for name in _FIGURES}
+        return cls(grades=tuple(grades), ignored=tuple(data.get("ignored", [])), **figures)
 
 
-def import_list(path: Path, terms: Terms, *, file: str, at: datetime, actor_id: int | None) -> ListReport:
-    """Do what ``look`` said, in one transaction, and write the staff log; ``file`` is the name it gives the file.
+_FIGURES = ("rows", "new", "changed", "unchanged", "older", "refused")
 
-    The same file again changes nothing. Raises ``UnreadableFile``, and ``ValueError`` without a reason.
-    """
-    if not terms.reason.strip():
-        raise ValueError("a list of members needs a reason")
-    with transaction.atomic():
-        report = _staged(path, terms, PROBLEMS_SHOWN)
-        with connection.cursor() as cursor:
-            values = _values(terms) | {"at": at, "actor": actor_id, "file": file[:255]}
-            for statement in _WRITE[terms.kind]:
-                cursor.execute(statement, values)
-        log_action(
-            f"members.{terms.kind}",
-            actor_id=actor_id, at=at, reason=terms.reason, file=file, tool=terms.tool_id, new=report.new,
-            changed=report.changed, unchanged=report.unchanged + report.older, refused=report.refused,
-        )  # fmt: skip
-    return report
+
+@contextmanager
+def opened(path: Path, terms: Terms, progress: Callable[[int], None]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Read and judge a whole file, so that its rows can be taken for the duration of the block; gives how many there
+    are and the columns that mean nothing. Raises ``UnreadableFile``."""
+    table = open_table(path)
+    find, read = _READ[terms.kind]
+    columns = find(table.header)
+    records = read(table, columns)
+    if terms.kind is ListKind.GRADES:
+        records = in_channel(records, PlatformTool.objects.select_related("channel").get(pk=terms.tool_id or 0).channel)
+    with staged(_not_too_many(records), columns.titles, progress) as rows:
+        yield rows, columns.ignored
+
+
+def count(terms: Terms) -> ListReport:
+    """What the rows that were taken would do."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT[terms.kind], _values(terms))
+        return ListReport(*cursor.fetchone())
+
+
+def new_grades(terms: Terms) -> tuple[NewGrade, ...]:
+    """The grades of the whole file that its tool does not have."""
+    if terms.kind is not ListKind.GRADES:
+        return ()
+    with connection.cursor() as cursor:
+        cursor.execute(_NEW_GRADES, _values(terms))
+        return tuple(NewGrade(*row) for row in cursor.fetchall())
+
+
+def lock(terms: Terms) -> None:
+    """Have whoever writes for the same tool, or for the members that were taken, take turns. First thing of a
+    transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_TOOL if terms.kind is ListKind.GRADES else _LOCK_MEMBERS, _values(terms))
+
+
+def add_grades(terms: Terms) -> None:
+    """Give the tool the grades of the whole file, and what the file says that their buyers pay."""
+    with connection.cursor() as cursor:
+        for statement in (_ADD_GRADES, _FILL_PERCENTS):
+            cursor.execute(statement, _values(terms))
+
+
+def write(terms: Terms, *, at: datetime) -> None:
+    """Do what ``count`` said."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE[terms.kind], _values(terms) | {"at": at})
 
 
 _Read = tuple[Callable[..., Any], Callable[..., Any]]
@@ -103,28 +135,6 @@ _READ: Mapping[ListKind, _Read] = {
     ListKind.NO_DISCOUNT: (reading.no_discount_columns, reading.read_no_discounts),
     ListKind.DISCOUNT_AGAIN: (reading.no_discount_columns, reading.read_no_discounts),
 }
-
-
-def _staged(path: Path, terms: Terms, limit: int | None) -> ListReport:
-    table = open_table(path)
-    find, read = _READ[terms.kind]
-    columns = find(table.header)
-    records = read(table, columns)
-    if terms.kind is ListKind.GRADES:
-        # Two files of one tool follow one another.
-        tool = PlatformTool.objects.select_for_update(no_key=True, of=("self",)).select_related("channel")
-        records = in_channel(records, tool.get(pk=terms.tool_id or 0).channel)
-    stage(_not_too_many(records), columns.titles)
-    with connection.cursor() as cursor:
-        if terms.kind is not ListKind.GRADES:
-            cursor.execute(_LOCK)
-        cursor.execute(_COUNT[terms.kind], _values(terms))
-        rows, new, changed, unchanged, older, refused = cursor.fetchone()
-        grades = []
-        if terms.kind is ListKind.GRADES:
-            cursor.execute(_NEW_GRADES, _values(terms))
-            grades = [NewGrade(*row) for row in cursor.fetchall()]
-    return ListReport(rows, new, changed, unchanged, older, refused, tuple(grades), problems(limit), columns.ignored)
 
 
 def in_channel(records: Iterable[ListRow | RowProblem], channel: Channel | None) -> Iterator[ListRow | RowProblem]:
@@ -144,7 +154,10 @@ def _not_too_many(records: Iterable[ListRow | RowProblem]) -> Iterator[ListRow |
 
 
 def _values(terms: Terms) -> dict[str, Any]:
-    return {"tool": terms.tool_id, "seen_at": terms.seen_at, "reason": terms.reason}
+    return {
+        "tool": terms.tool_id, "seen_at": terms.seen_at, "reason": terms.reason, "file": terms.file[:255],
+        "actor": terms.actor_id,
+    }  # fmt: skip
 
 
 # Whether what the file says comes after what is known: of two reports of one instant the greater name stands.
@@ -165,7 +178,7 @@ SELECT count(*),
 """
 _NEW_GRADES = """
 SELECT l.grade, CASE WHEN count(DISTINCT l.percent) = 1 THEN min(l.percent) END
-  FROM crm_listed AS l
+  FROM crm_list_judged AS l
  WHERE l.code = '' AND l.grade <> ''
    AND NOT EXISTS (SELECT FROM crm_platformgrade AS g WHERE g.tool_id = %(tool)s AND g.name = l.grade)
  GROUP BY l.grade ORDER BY l.grade
@@ -177,7 +190,7 @@ SELECT %(tool)s, n.grade, n.percent FROM ({_NEW_GRADES}) AS n (grade, percent)
 """
 _FILL_PERCENTS = """
 UPDATE crm_platformgrade AS g SET discount_percent = n.percent
-  FROM (SELECT l.grade, min(l.percent) AS percent FROM crm_listed AS l
+  FROM (SELECT l.grade, min(l.percent) AS percent FROM crm_list_judged AS l
          WHERE l.code = '' GROUP BY l.grade HAVING count(DISTINCT l.percent) = 1) AS n
  WHERE g.tool_id = %(tool)s AND g.name = n.grade AND g.discount_percent IS NULL
 """
@@ -197,7 +210,8 @@ ON CONFLICT (member_id, tool_id) DO UPDATE
         coalesce((SELECT x.name FROM crm_platformgrade AS x WHERE x.id = m.grade_id), ''))
 """
 
-_LOCK = """
+_LOCK_TOOL = "SELECT id FROM crm_platformtool WHERE id = %(tool)s FOR NO KEY UPDATE"
+_LOCK_MEMBERS = """
 SELECT id FROM crm_member WHERE id IN (SELECT member_id FROM crm_listed WHERE code = '') ORDER BY id FOR NO KEY UPDATE
 """
 _ON_THE_LIST = "EXISTS (SELECT FROM crm_nodiscount AS n WHERE n.member_id = l.member_id AND n.until IS NULL)"
@@ -208,7 +222,10 @@ SELECT count(*), {new}, {changed},
 """
 _PUT_ON = f"""
 INSERT INTO crm_nodiscount (member_id, since, reason, added_by_id, until_reason)
-SELECT l.member_id, %(at)s, coalesce(nullif(l.reason, ''), %(reason)s), %(actor)s, ''
+SELECT l.member_id,
+       -- Whoever was taken off a moment ago by another clock is on it again after that.
+       greatest(%(at)s, (SELECT max(n.until) FROM crm_nodiscount AS n WHERE n.member_id = l.member_id)),
+       coalesce(nullif(l.reason, ''), %(reason)s), %(actor)s, ''
   FROM crm_listed AS l
  WHERE l.code = '' AND NOT {_ON_THE_LIST} ORDER BY l.member_id
 """
@@ -228,8 +245,8 @@ _COUNT: Mapping[ListKind, str] = {
         new="0", changed=f"count(*) FILTER (WHERE l.code = '' AND {_ON_THE_LIST})", known=f"NOT {_ON_THE_LIST}"
     ),
 }
-_WRITE: Mapping[ListKind, tuple[str, ...]] = {
-    ListKind.GRADES: (_ADD_GRADES, _FILL_PERCENTS, _WRITE_GRADES),
-    ListKind.NO_DISCOUNT: (_PUT_ON,),
-    ListKind.DISCOUNT_AGAIN: (_TAKE_OFF,),
+_WRITE: Mapping[ListKind, str] = {
+    ListKind.GRADES: _WRITE_GRADES,
+    ListKind.NO_DISCOUNT: _PUT_ON,
+    ListKind.DISCOUNT_AGAIN: _TAKE_OFF,
 }

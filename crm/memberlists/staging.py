@@ -1,8 +1,9 @@
-"""From what a file says to whom each row means, in temporary tables that are gone with the transaction."""
+"""From what a file says to whom each row means, in temporary tables."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, TypeVar
 
 from django.db import connection
 
@@ -19,15 +20,17 @@ from crm.memberfiles.whom import (
 )
 from crm.memberlists.reading import ListRow
 
+Item = TypeVar("Item")
+
 _RAW = f"""
 CREATE TEMPORARY TABLE crm_list_raw (
     {RAW_COLUMNS}, grade text, percent numeric(5, 2), reason text, {RAW_PROBLEM}
-) ON COMMIT DROP
+)
 """
 
 # Of several rows about one member the first one counts; the others say where it stands.
-_LISTED = f"""
-CREATE TEMPORARY TABLE crm_listed ON COMMIT DROP AS
+_JUDGED = f"""
+CREATE TEMPORARY TABLE crm_list_judged AS
 WITH {judged_rows("crm_list_raw")}, placed AS (
     SELECT j.*, row_number() OVER same AS occurrence, first_value(j.line_no) OVER same AS first_line,
            first_value(j.grade) OVER same AS first_grade
@@ -44,42 +47,78 @@ SELECT f.line_no, CASE WHEN f.outcome = '' THEN f.found_id END AS member_id, f.g
        CASE f.verdict WHEN '' THEN f.first_line::text{WRONG_VALUE} ELSE f.value END AS value
   FROM said AS f
 """
+_EMPTY = """
+CREATE INDEX ON crm_list_judged (line_no);
+ANALYZE crm_list_judged;
+CREATE TEMPORARY TABLE crm_listed AS SELECT * FROM crm_list_judged LIMIT 0
+"""
+_TAKE = """
+INSERT INTO crm_listed SELECT * FROM crm_list_judged WHERE line_no > %(after)s ORDER BY line_no LIMIT %(limit)s
+"""
+_DROP = "DROP TABLE IF EXISTS crm_list_raw, crm_list_judged, crm_listed"
+_KEEP_PROBLEMS = """
+INSERT INTO crm_memberlistproblem (list_id, line_no, "column", value, code, who, contact)
+SELECT %(list)s, line_no, left(col, 120), left(value, 200), code, left(who, 250), left(contact, 254)
+  FROM crm_listed WHERE code <> '' ORDER BY line_no
+"""
+_CHUNK = 10_000  # Rows between two signs of life.
 
 
-@dataclass(frozen=True, slots=True)
-class ListProblem:
-    """A row that is left out: the line, the column and what stands there, the code, and whom it seems to mean."""
+@contextmanager
+def staged(
+    records: Iterable[ListRow | RowProblem], titles: Mapping[str, str], progress: Callable[[int], None]
+) -> Iterator[int]:
+    """Put what a file says into ``crm_list_judged``, a row a line with the member it means or what is wrong with it,
+    for the duration of the block; gives how many rows there are. ``progress`` is told how many were read so far.
 
-    line_no: int
-    column: str
-    value: str
-    code: str
-    who: str
-    contact: str
-
-
-def stage(records: Iterable[ListRow | RowProblem], titles: Mapping[str, str]) -> None:
-    """Put what a file says into ``crm_listed``: a row a line, with the member it means or what is wrong with it."""
+    The tables are the session's and not a transaction's, so that a list can be written in several.
+    """
     with connection.cursor() as cursor:
-        # A preview and its import may share a transaction.
-        cursor.execute("DROP TABLE IF EXISTS crm_list_raw, crm_listed")
+        # A worker that was interrupted may have left them.
+        cursor.execute(_DROP)
         cursor.execute(_RAW)
-        with cursor.copy("COPY crm_list_raw FROM STDIN") as copy:
-            for record in records:
-                copy.write_row(_raw(record))
+        rows = 0
+        for chunk in batched(records, _CHUNK):
+            with cursor.copy("COPY crm_list_raw FROM STDIN") as copy:
+                for record in chunk:
+                    copy.write_row(_raw(record))
+            rows += len(chunk)
+            progress(rows)
         cursor.execute("ANALYZE crm_list_raw")
-        cursor.execute(_LISTED, column_titles(titles))
-        cursor.execute("ANALYZE crm_listed")
+        cursor.execute(_JUDGED, column_titles(titles))
+        cursor.execute(_EMPTY)
+    try:
+        yield rows
+    finally:
+        # After a lost connection there is nothing to drop: the tables went with it.
+        if connection.connection is not None and not connection.connection.closed and not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                cursor.execute(_DROP)
 
 
-def problems(limit: int | None) -> list[ListProblem]:
-    """The rows of the staged file that are left out, in the order of the file."""
+def take(after: int, limit: int | None) -> tuple[int, int]:
+    """Put the next rows, those behind the line ``after``, into ``crm_listed``, and return how many they are and which
+    line is the last one."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT line_no, col, value, code, who, contact FROM crm_listed WHERE code <> '' ORDER BY line_no LIMIT %s",
-            [limit],
-        )
-        return [ListProblem(*row) for row in cursor.fetchall()]
+        cursor.execute("TRUNCATE crm_listed")
+        cursor.execute(_TAKE, {"after": after, "limit": limit})
+        cursor.execute("ANALYZE crm_listed")
+        cursor.execute("SELECT count(*), coalesce(max(line_no), 0) FROM crm_listed")
+        number, last = cursor.fetchone()
+        return number, last
+
+
+def keep_problems(list_id: int) -> None:
+    """Write down the rows of ``crm_listed`` that are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP_PROBLEMS, {"list": list_id})
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Cut a stream into lists."""
+    stream = iter(items)
+    while chunk := list(islice(stream, size)):
+        yield chunk
 
 
 def _raw(record: ListRow | RowProblem) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ from crm.models.channel import Channel
 from crm.models.imports import ImportFile, ImportJob, ImportProblem, ImportProfile
 from crm.models.mail import Mail, MailPreference, TierMailPlan
 from crm.models.member import Identity, Member
+from crm.models.memberlists import MemberList, MemberListProblem
 from crm.models.order import Order, OrderLine, Refund
 from crm.models.prices import MemberPlatformGrade, NoDiscount, PlatformGrade, PlatformTool, ProductTierPrice
 from crm.models.shop_key import ShopKey, SpentToken
@@ -25,6 +26,8 @@ __all__ = [
     "Mail",
     "MailPreference",
     "Member",
+    "MemberList",
+    "MemberListProblem",
     "MemberPlatformGrade",
     "MemberTag",
     "NoDiscount",

@@ -6,14 +6,14 @@ begins anew.
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Q
 from django.utils.translation import gettext_noop
 
-from crm.imports.locks import job_lock, locked_jobs
-from crm.later import call_later, call_worker
+from crm import longjobs
+from crm.imports.locks import PREVIEWS, job_lock
+from crm.later import call_later
 from crm.models import SchemePreview
 from crm.stafflog import log_action
 from crm.tiers.preview import preview
@@ -23,14 +23,11 @@ logger = logging.getLogger(__name__)
 
 State = SchemePreview.State
 
-# A job without a sign of life for so long is taken up again: its worker died, or its message was lost.
-STALLED_AFTER = timedelta(seconds=60)
-
 # Kept in English in the database and translated where shown.
 BROKE_OFF = gettext_noop("The program met an error and stopped. Nothing was changed; start the preview again.")
 
 _MOVING = (State.QUEUED, State.RUNNING)
-_LOCKS = 0x1B0D  # Previews among the locks of jobs.
+_TASK = "crm.tasks.run_scheme_preview"
 
 
 def start(scheme_id: int, *, actor_id: int, at: datetime) -> SchemePreview:
@@ -43,7 +40,7 @@ def start(scheme_id: int, *, actor_id: int, at: datetime) -> SchemePreview:
             raise InvalidScheme(found)
         job = SchemePreview.objects.create(scheme_id=scheme_id, created_by_id=actor_id, created_at=at)
         log_action("tier_scheme.preview", actor_id=actor_id, at=at, job=job.pk, scheme=scheme_id)
-        call_later("crm.tasks.run_scheme_preview", job.pk)
+        call_later(_TASK, job.pk)
     return job
 
 
@@ -54,7 +51,7 @@ def run(job_id: int, *, clock: Callable[[], datetime]) -> bool:
     ``clock`` gives the time at the start and at every chunk. A database that goes away leaves the job as it is, to be
     taken up again; any other error marks it as failed.
     """
-    with job_lock(job_id, _LOCKS) as held:
+    with job_lock(job_id, PREVIEWS) as held:
         at = clock()
         mine = held and SchemePreview.objects.filter(pk=job_id, state__in=_MOVING).update(
             state=State.RUNNING, beat_at=at, done=0
@@ -85,17 +82,9 @@ def is_moving(job: SchemePreview) -> bool:
 
 def is_stalled(job: SchemePreview, at: datetime) -> bool:
     """Whether a preview that waits or runs has given no sign of life for too long. It is taken up again by itself."""
-    return is_moving(job) and (job.beat_at or job.created_at) < at - STALLED_AFTER
+    return longjobs.is_silent(job, _MOVING, at)
 
 
 def take_up_stalled(*, at: datetime) -> list[int]:
     """Dispatch every job that waits or runs without a sign of life and that no live session works on."""
-    silent = Q(beat_at__lt=at - STALLED_AFTER) | Q(beat_at=None, created_at__lt=at - STALLED_AFTER)
-    waiting = SchemePreview.objects.filter(silent, state__in=_MOVING).order_by("pk").values_list("pk", flat=True)
-    locked = locked_jobs(_LOCKS)
-    stalled = [job_id for job_id in waiting if job_id not in locked]
-    # Renewing the sign of life keeps the next minute's round from sending the same job again.
-    SchemePreview.objects.filter(pk__in=stalled).update(beat_at=at)
-    for job_id in stalled:
-        call_worker("crm.tasks.run_scheme_preview", job_id)
-    return stalled
+    return longjobs.take_up(SchemePreview.objects.all(), _MOVING, PREVIEWS, lambda _state: _TASK, at=at)

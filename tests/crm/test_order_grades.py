@@ -13,12 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from crm.choices import OrderStatus
 from crm.feeds import OrderRecord, Profile
 from crm.imports.pipeline import Batch, Source, run_file
-from crm.memberlists.importing import ListKind, Terms, import_list
 from crm.models import Channel, Member, MemberPlatformGrade, Order, PlatformGrade, PlatformTool
 from crm.order_grades import MOST_GRADES
 from crm.orders import RecordReport, record
 from tests.cast import NOON
 from tests.crm.feeds.exports import ORDER, WITH_RECEIPT
+from tests.crm.memberlists.lists import import_list
 from tests.crm.reports import DAY, DAYONG, details, row
 from tests.factories import PlatformGradeFactory, PlatformToolFactory
 
@@ -34,6 +34,11 @@ def tool(shop: Channel) -> PlatformTool:
     tool = PlatformToolFactory(name="会员关系管理", channel=shop, from_orders=True, order_column=COLUMN)
     PlatformGradeFactory(tool=tool, name="金牌", discount_percent=90)
     return tool
+
+
+@pytest.fixture
+def folder(settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
 
 
 def graded(grade: str, number: str = "1", **facts: Any) -> OrderRecord:
@@ -95,14 +100,11 @@ def test_of_two_reports_of_one_order_the_one_that_knows_more_of_it_counts(
 
 @pytest.mark.parametrize("orders_first", [True, False])
 def test_lists_and_orders_are_told_apart_by_their_days(
-    orders_first: bool, shop: Channel, tool: PlatformTool, xiaolu: Member, tmp_path: Path
+    orders_first: bool, shop: Channel, tool: PlatformTool, xiaolu: Member, folder: None
 ) -> None:
-    file = tmp_path / "list.csv"
-    file.write_text("平台昵称,等级\n小鹿爱喝茶,银牌", encoding="utf-8")
-    terms = Terms(ListKind.GRADES, NOON - DAY, "From the tool", tool.pk)
     steps: list[Callable[[], object]] = [
         lambda: record(shop, [graded("金牌")], at=NOON),
-        lambda: import_list(file, terms, file="list.csv", at=NOON, actor_id=None),
+        lambda: import_list("平台昵称,等级\n小鹿爱喝茶,银牌", tool, seen_at=NOON - DAY),
     ]
     for step in steps if orders_first else reversed(steps):
         step()

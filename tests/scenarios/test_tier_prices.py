@@ -2,17 +2,18 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
 from django.test import Client
 
-from crm.memberlists.importing import ListKind, Terms, import_list
 from crm.memberlists.no_discount import put_on_list, take_off_list
 from crm.models import Channel, Member, Product, Tier, TierOffer
 from crm.quotes import Asked, quote
 from crm.tiers.claims import claim_tier
 from tests.cast import NOON
+from tests.crm.memberlists.lists import import_list
 from tests.crm.tiers.seller import Seller, noon
 from tests.crm.tiers.test_cards import begin
 from tests.factories import PlatformToolFactory, ProductFactory, UserFactory
@@ -26,16 +27,15 @@ def product(shop: Channel) -> Product:
 
 
 @pytest.fixture
-def buyer(shop: Channel, tmp_path: Path) -> Member:
+def buyer(shop: Channel, tmp_path: Path, settings: Any) -> Member:
     """He pays 95 % by another tool, and may claim VIP, which pays 90 %."""
     seller = Seller(shop)
     begin(seller, taking="claim", restart="never", claim_days=90)
     Tier.objects.filter(code="vip").update(discount_percent=90)
     member = seller.member("buyer")
-    file = tmp_path / "grades.csv"
-    file.write_text("平台昵称,等级,折扣\nbuyer,金牌,95%", encoding="utf-8")
-    terms = Terms(ListKind.GRADES, noon("2026-01-05"), "From the tool", PlatformToolFactory(channel=shop).pk)
-    import_list(file, terms, file="grades.csv", at=noon("2026-01-05"), actor_id=None)
+    settings.MEDIA_ROOT = tmp_path
+    day = noon("2026-01-05")
+    import_list("平台昵称,等级,折扣\nbuyer,金牌,95%", PlatformToolFactory(channel=shop), seen_at=day, at=day)
     seller.record(member, "1", 1200, noon("2026-02-20"))
     return member
 

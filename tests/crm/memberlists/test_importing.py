@@ -3,20 +3,42 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from crm.feeds.records import UnreadableFile
-from crm.memberlists.importing import ListKind, ListReport, Terms, import_list, look
+from crm.choices import ListKind
+from crm.memberlists import jobs
+from crm.memberlists.importing import ListReport
 from crm.memberlists.no_discount import put_on_list, take_off_list
-from crm.models import Channel, Member, MemberPlatformGrade, NoDiscount, PlatformGrade, PlatformTool, StaffAction
+from crm.models import (
+    Channel,
+    Member,
+    MemberList,
+    MemberPlatformGrade,
+    NoDiscount,
+    PlatformGrade,
+    PlatformTool,
+    StaffAction,
+)
 from tests.cast import NOON
+from tests.crm.memberlists.lists import said, uploaded
 from tests.factories import ChannelFactory, IdentityFactory, PlatformGradeFactory, PlatformToolFactory
 
 pytestmark = pytest.mark.django_db
 
 DAY = timedelta(days=1)
-Bring = Callable[..., ListReport]
+Problems = list[tuple[int, str, str, str]]
+
+
+class Brought(NamedTuple):
+    """What a list did, and which rows were left out."""
+
+    report: ListReport
+    problems: Problems
+
+
+Bring = Callable[..., Brought]
 
 
 @pytest.fixture
@@ -24,25 +46,35 @@ def tool(shop: Channel) -> PlatformTool:
     return PlatformToolFactory(name="会员关系管理", channel=shop)
 
 
-@pytest.fixture
-def bring(tmp_path: Path, tool: PlatformTool) -> Bring:
-    """``bring("等级,会员编号", "金牌,7", at=…)``: look at a file of grades and import it; what the look says is
-    what is done."""
+@pytest.fixture(autouse=True)
+def folder(settings: object, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path  # type: ignore[attr-defined]
 
-    def bring(*lines: str, seen_at: datetime = NOON, kind: ListKind = ListKind.GRADES) -> ListReport:
-        file = tmp_path / "list.csv"
-        file.write_text("\n".join(lines), encoding="utf-8")
-        terms = Terms(kind, seen_at, "From the tool", tool.pk if kind is ListKind.GRADES else None)
-        seen = look(file, terms)
-        done = import_list(file, terms, file="list.csv", at=NOON, actor_id=None)
-        assert seen == done
-        return done
+
+@pytest.fixture
+def bring(tool: PlatformTool) -> Bring:
+    """``bring("等级,会员编号", "金牌,7", at=…)``: look at a list of grades and import it; what the look says is what is
+    done. A file that cannot be read raises the code of the reason."""
+
+    def bring(*lines: str, seen_at: datetime = NOON, kind: ListKind = ListKind.GRADES) -> Brought:
+        seen = uploaded("\n".join(lines), tool if kind is ListKind.GRADES else None, kind=kind, seen_at=seen_at)
+        if seen.error:
+            raise ValueError(seen.error["code"])
+        problems = list(seen.problems.values_list("line_no", "column", "code", "value"))
+        jobs.confirm(seen.pk, actor_id=None, at=NOON)
+        jobs.run(seen.pk, clock=lambda: NOON)
+        done = MemberList.objects.get(pk=seen.pk)
+        assert (said(seen), problems) == (
+            said(done), list(done.problems.values_list("line_no", "column", "code", "value"))
+        )  # fmt: skip
+        return Brought(said(done), problems)
 
     return bring
 
 
-def figures(report: ListReport) -> tuple[int, int, int, int, int]:
+def figures(brought: Brought) -> tuple[int, int, int, int, int]:
     """New, changed, unchanged, older and left out."""
+    report = brought.report
     return report.new, report.changed, report.unchanged, report.older, report.refused
 
 
@@ -60,7 +92,7 @@ class TestGrades:
         assert figures(report) == (2, 0, 0, 0, 0)
         assert grades() == {"林小鹿": "金牌", "王大勇": "银牌"}
         assert dict(PlatformGrade.objects.values_list("name", "discount_percent")) == {"金牌": 90, "银牌": 95}
-        assert [grade.name for grade in report.grades] == ["金牌", "银牌"]
+        assert [grade.name for grade in report.report.grades] == ["金牌", "银牌"]
 
     def test_the_same_file_again_changes_nothing(self, bring: Bring, xiaolu: Member) -> None:
         bring("平台昵称,等级", "小鹿爱喝茶,金牌")
@@ -117,7 +149,7 @@ class TestGrades:
         )
 
         assert figures(report) == (1, 0, 0, 0, 6)
-        assert [(p.line_no, p.column, p.code, p.value) for p in report.problems] == [
+        assert report.problems == [
             (3, "平台昵称", "unknown_name", "nobody"),
             (4, "", "duplicate", "2"),
             (5, "", "differs", "2"),
@@ -128,13 +160,15 @@ class TestGrades:
 
     @pytest.mark.parametrize("header", ["平台昵称,姓名", "等级,姓名"])
     def test_a_file_without_grades_or_members_is_refused(self, header: str, bring: Bring) -> None:
-        with pytest.raises(UnreadableFile, match="not_grades"):
+        with pytest.raises(ValueError, match="not_grades"):
             bring(header, "a,b")
 
-    def test_a_file_that_no_page_could_wait_for_is_refused(self, bring: Bring, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_file_with_more_rows_than_a_worker_can_judge_is_refused(
+        self, bring: Bring, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("crm.memberlists.importing.MOST_ROWS", 1)
 
-        with pytest.raises(UnreadableFile, match="too_many_rows"):
+        with pytest.raises(ValueError, match="too_many_rows"):
             bring("平台昵称,等级", "a,金牌", "b,金牌")
         assert not PlatformGrade.objects.exists()
 
@@ -144,14 +178,12 @@ class TestGrades:
         action = StaffAction.objects.get()
         assert (action.action, action.reason) == ("members.grades", "From the tool")
         assert action.details == {
+            "list": MemberList.objects.get().pk,
             "file": "list.csv", "tool": tool.pk, "new": 1, "changed": 0, "unchanged": 0, "refused": 1,
         }  # fmt: skip
 
-    def test_looking_writes_nothing(self, tmp_path: Path, tool: PlatformTool, xiaolu: Member) -> None:
-        file = tmp_path / "list.csv"
-        file.write_text("平台昵称,等级\n小鹿爱喝茶,金牌", encoding="gb18030")
-
-        assert look(file, Terms(ListKind.GRADES, NOON, "Looking", tool.pk)).new == 1
+    def test_looking_writes_nothing(self, tool: PlatformTool, xiaolu: Member) -> None:
+        assert said(uploaded("平台昵称,等级\n小鹿爱喝茶,金牌", tool, encoding="gb18030")).new == 1
         assert not MemberPlatformGrade.objects.exists()
         assert not PlatformGrade.objects.exists()
         assert not StaffAction.objects.exists()

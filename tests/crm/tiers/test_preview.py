@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from crm import tasks
+from crm import longjobs, tasks
 from crm.choices import GrantSource
 from crm.models import Channel, Member, SchemePreview, StaffAction, TierGrant, TierScheme, TierStanding
 from crm.tiers import preview as previews
@@ -189,7 +189,7 @@ class TestJob:
         sent: list[int] = []
         monkeypatch.setattr(tasks.run_scheme_preview, "delay", sent.append)
         job = preview_jobs.start(draft.pk, actor_id=StaffFactory().pk, at=AT)
-        later = AT + 2 * preview_jobs.STALLED_AFTER
+        later = AT + 2 * longjobs.STALLED_AFTER
 
         assert preview_jobs.take_up_stalled(at=AT) == []
         assert preview_jobs.take_up_stalled(at=later) == [job.pk]
