@@ -12,7 +12,7 @@ from django.utils.functional import SimpleLazyObject
 
 
 class SignedInMiddleware(AuthenticationMiddleware):
-    """Django's own, which takes the login that was read with the session where nothing about it is out of the common."""
+    """Django's own, which takes the login that was read with the session where nothing is out of the common."""
 
     def process_request(self, request: HttpRequest) -> None:
         super().process_request(request)

@@ -130,7 +130,7 @@ def _line(row: Row, taken: Taken, sales: SalesOfRedeemers) -> dict[str, Any]:
         "cost": cost,
         "left": taken.left.get(row.key or 0),
         "bought": bought,
-        "percent": bought.percent_of(cost),
+        "percent": bought.percent_half_up(cost),
     }
 
 
@@ -230,7 +230,7 @@ def _cells(side: str, taken: Taken, sales: SalesOfRedeemers | None) -> Iterator[
             yield cells
             continue
         bought = sales.of(side, row.key)
-        percent = bought.percent_of(cost)
+        percent = bought.percent_half_up(cost)
         yield (
             *cells, f"{bought.before:.2f}", f"{bought.after:.2f}", None if percent is None else str(percent),
             bought.buyers, int(bought.orders), bought.complete,

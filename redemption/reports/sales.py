@@ -62,7 +62,7 @@ class Sales(NamedTuple):
     after: Decimal = Decimal(0)
     orders: int = 0
 
-    def percent_of(self, cost: Decimal) -> Decimal | None:
+    def percent_half_up(self, cost: Decimal) -> Decimal | None:
         """How many percent of the sales the points cost, half a tenth up; None without sales."""
         if self.after <= 0:
             return None

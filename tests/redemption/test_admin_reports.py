@@ -144,8 +144,8 @@ class TestTaken:
         assert (cups.members, cups.buyers, cups.before, cups.after) == (2, 2, Decimal(50), Decimal(130))
         assert (coupons.members, coupons.buyers, coupons.before, coupons.after) == (1, 1, Decimal(50), Decimal(100))
         assert (sales.total.members, sales.total.after) == (2, Decimal(130))
-        assert cups.percent_of(Decimal("40.00")) == Decimal("30.8")
-        assert sales.of("reward", 0).percent_of(Decimal("40.00")) is None
+        assert cups.percent_half_up(Decimal("40.00")) == Decimal("30.8")
+        assert sales.of("reward", 0).percent_half_up(Decimal("40.00")) is None
 
     def test_the_thirty_days_of_a_thing_begin_when_it_was_taken_first(
         self, xiaolu: Member, cup: Reward, take: Take, shop: Channel
