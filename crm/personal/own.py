@@ -24,7 +24,7 @@ PERSON = (
     ),
     PersonalTable("tags", "crm.MemberTag", ("member",), ("tag__name", "added_at"), Fate.DELETED),
     PersonalTable(
-        "platform_grades", "crm.MemberPlatformGrade", ("member",), ("tool__name", "grade__name", "seen_at"),
+        "platform_grades", "crm.MemberPlatformGrade", ("member",), ("tool__name", "grade__name", "seen_at", "source", "order_no"),
         Fate.DELETED,
     ),
     PersonalTable(
@@ -117,6 +117,8 @@ LEFT_OUT = {
     "admin.LogEntry": "What staff did in the admin. The name of a member in it goes with him.",
     "crm.ImportFile": "A file with many buyers; what it said of one is in his orders and names.",
     "crm.ImportProblem": "A row of such a file that was refused, so of nobody known.",
+    "crm.MemberList": "A file with many members, removed when it is imported; what it said of one is in his grades.",
+    "crm.MemberListProblem": "What a row that was left out of such a list said; nothing leads from it to a member.",
     **dict.fromkeys(
         (
             "crm.ImportJob", "crm.SchemePreview", "crm.ShopKey", "crm.SpentToken", "crm.TierReview", "crm.TierRung",
