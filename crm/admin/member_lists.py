@@ -202,7 +202,8 @@ def _progress(request: HttpRequest, found: MemberList) -> HttpResponse:
 def _error_in_words(error: Mapping[str, Any]) -> str:
     if code := error.get("code"):
         return unreadable_in_words(UnreadableFile(code, **error["params"]))
-    return _(error["said"]) if error else ""
+    sentence = error.get("said", "")
+    return _(sentence) if sentence else ""
 
 
 _STEPS: Mapping[str, Callable[[int, int, datetime], None]] = {
