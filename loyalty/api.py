@@ -8,6 +8,7 @@ from loyalty.drawing import drawing, find_entry
 from loyalty.earned_rates import EarnedRates, earned_rates
 from loyalty.earning.calendar import LunarWindow, Window, YearlyWindow, contains
 from loyalty.explain import explain, headline
+from loyalty.explain_nothing import explain_nothing
 from loyalty.figures import MonthFlow, PointsTotals, monthly_flow, points_totals
 from loyalty.gifts import LONGEST_CODE, NoGift, fixed_gift, profile_rewarded, redeem_code, reward_profile
 from loyalty.grants.approval import waiting_grants
@@ -56,6 +57,7 @@ from loyalty.statement import (
     summary,
 )
 from loyalty.validity import programme_zone, validity_end
+from loyalty.without_points import OrderWithoutPoints, orders_without_points
 
 __all__ = [
     "LONGEST_CODE",
@@ -79,6 +81,7 @@ __all__ = [
     "NoGift",
     "NoSignInRule",
     "NothingOpen",
+    "OrderWithoutPoints",
     "Outcome",
     "PointsTotals",
     "Posting",
@@ -103,6 +106,7 @@ __all__ = [
     "earned_rates",
     "expire_due",
     "explain",
+    "explain_nothing",
     "find_entry",
     "find_landing",
     "find_products",
@@ -118,6 +122,7 @@ __all__ = [
     "new_device",
     "on_night",
     "open_balance",
+    "orders_without_points",
     "points_totals",
     "post",
     "profile_rewarded",
