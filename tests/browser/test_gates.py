@@ -6,6 +6,7 @@ The pages are found as a buyer finds them, by their links, so that a page that i
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from pprint import pformat
 from typing import Any
@@ -20,10 +21,12 @@ from pytest_django.live_server_helper import LiveServer
 
 from config.demo.cast import CAST, Role
 from config.demo.loading import load_demo
-from crm.models import Identity, Member
+from crm.models import Channel, Identity, Member, TierGrant, TierOffer
 from redemption.models import Coupon, CouponPlan
 from tests.browser import gates
 from tests.cast import GivePoints
+from tests.crm.tiers.seller import Seller
+from tests.crm.tiers.test_cards import begin
 from tests.factories import CouponPlanFactory, UserFactory
 
 Open = Callable[..., Page]
@@ -125,20 +128,43 @@ def test_a_first_visit_is_light(
     assert 5_000 < watched.weight() <= FIRST_VISIT
 
 
+# What has the focus: whether a ring is drawn around it, and whether anything else lies over its middle.
+FOCUS = """() => {
+  const one = document.activeElement, style = getComputedStyle(one), box = one.getBoundingClientRect();
+  const top = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+  const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  return {name: one.outerHTML.slice(0, 120), ring, covered: !(one === top || one.contains(top) || top?.contains(one))};
+}"""
+
+
 def go_to(page: Page, target: Locator) -> None:
-    """Press Tab until the target has the focus, and see that one can see it."""
+    """Press Tab until the target has the focus, and see that one can see where one is all the way."""
     for _ in range(80):
         page.keyboard.press("Tab")
+        focus = page.evaluate(FOCUS)
+        assert focus["ring"], f"No ring around {focus['name']}"
+        assert not focus["covered"], f"Something lies over {focus['name']}"
         if target.evaluate("one => one === document.activeElement"):
             expect(target).to_be_in_viewport()
             return
     pytest.fail(f"The keyboard does not get to {target}")
 
 
-def test_the_keyboard_alone_signs_in_and_redeems(
-    *, visit: Open, live_server: LiveServer, rich: Member, plan: CouponPlan
+@pytest.fixture
+def reached(rich: Member, shop: Channel) -> TierOffer:
+    """林小鹿 has bought enough for a tier that she may take herself."""
+    seller = Seller(shop)
+    begin(seller, taking="claim", restart="never", claim_days=7)
+    rich.identities.update(external_id=rich.name)
+    seller.record(rich, "1", 1200, timezone.now() - timedelta(days=1))
+    return TierOffer.objects.get()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_keyboard_alone_signs_in_takes_a_tier_and_redeems(
+    width: int, *, visit: Open, live_server: LiveServer, rich: Member, plan: CouponPlan, reached: TierOffer
 ) -> None:
-    page = visit(None)
+    page = visit(None, width=width)
     page.goto(live_server.url)
     go_to(page, page.locator("input[name=email]"))
     page.keyboard.type("xiaolu@example.com")
@@ -147,6 +173,17 @@ def test_the_keyboard_alone_signs_in_and_redeems(
     code = re.search(r"\d{4}-\d{4}", str(mail.outbox[-1].body))
     assert code is not None
     page.keyboard.type(code.group())
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{live_server.url}/")
+
+    go_to(page, page.locator("a[href='/tier/']").first)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/tier/")
+    go_to(page, page.locator(f"form[action='/tier/{reached.pk}/'] button"))
+    page.keyboard.press("Enter")
+    expect(page.locator(".messages .note")).to_be_visible()
+    assert TierGrant.objects.filter(member=rich, tier=reached.tier).exists()
+    go_to(page, page.locator(".top .brand"))
     page.keyboard.press("Enter")
     page.wait_for_url(f"{live_server.url}/")
 
