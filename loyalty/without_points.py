@@ -61,7 +61,7 @@ def orders_without_points(
     ]  # fmt: skip
 
 
-def _rows(member_id: int, before_id: int | None, limit: int) -> list[dict[str, Any]]:
+def _rows(member_id: int, before_id: int | None, limit: int) -> list[Mapping[str, Any]]:
     orders = apps.get_model("crm", "Order").objects.filter(member=member_id)
     found = orders.exclude(Exists(Entry.objects.filter(order=OuterRef("pk"), account=member_id)))
     if before_id is not None:

@@ -139,6 +139,7 @@ FOCUS = """() => {
 
 def go_to(page: Page, target: Locator) -> None:
     """Press Tab until the target has the focus, and see that one can see where one is all the way."""
+    page.wait_for_load_state()
     for _ in range(80):
         page.keyboard.press("Tab")
         focus = page.evaluate(FOCUS)
