@@ -58,14 +58,17 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 def _store(user: Any) -> list[dict[str, Any]]:
     """What waits for the people of the store; nothing where nothing does."""
     queue, rewards, payments = "redemption.view_redemption", "redemption.view_reward", "redemption.view_payment"
-    if not any(user.has_perm(permission) for permission in (queue, rewards, payments)):
+    plans = "redemption.view_couponplan"
+    if not any(user.has_perm(permission) for permission in (queue, rewards, payments, plans)):
         return []
     tasks = store_tasks(timezone.now())
-    codes_low = "left=few&kind__exact=digital"
+    codes_low, stock_low = "left=few&kind__exact=digital", "left=few&kind__exact=goods"
     cards = [
         (queue, _("Redemptions to ship"), tasks.to_ship, "admin:redemption_redemption_changelist", "todo=send"),
         (payments, _("Payments to see to"), tasks.payments, "admin:redemption_payment_changelist", "standing=open"),
         (rewards, _("Rewards whose codes run out"), tasks.codes_low, "admin:redemption_reward_changelist", codes_low),
+        (rewards, _("Goods whose stock runs out"), tasks.stock_low, "admin:redemption_reward_changelist", stock_low),
+        (plans, _("Coupon plans whose codes run out"), tasks.plans_low, "admin:redemption_couponplan_changelist", ""),
     ]
     return [
         {"label": label, "value": number, "url": page, "query": query}

@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection, transaction
 
 from crm import api as crm
 from loyalty import api as loyalty
+from redemption.choices import CouponState
 from redemption.codes import new_code
 from redemption.coupons import refusals
 from redemption.models import Coupon, CouponPlan
@@ -35,6 +36,8 @@ def redeem_coupon(member_id: int, plan_id: int, yuan: int, *, token: str, at: da
     if answer.code == "who":
         # A tier is asked for since the page was made.
         answer = _ask(wish, rank_of(member_id, at), at)
+    if answer.code == "placed":
+        return _placed(wish, answer, at)
     if answer.coupon_id is not None:
         return Coupon.objects.select_related("plan").get(pk=answer.coupon_id)
     if answer.code == "short":
@@ -112,6 +115,25 @@ def _ask(wish: Wish, rank: int | None, at: datetime) -> _Answer:
             case "PK011":
                 return _Answer("budget", None, {"left": _left_of(wish.plan_id)})
         raise
+
+
+def _placed(wish: Wish, answer: _Answer, at: datetime) -> Coupon:
+    """The coupon that was written a moment ago, without reading it: the answer says what the wish does not."""
+    coupon = Coupon(
+        id=answer.coupon_id,
+        plan_id=wish.plan_id,
+        member_id=wish.member_id,
+        code=answer.figures["code"],
+        yuan=wish.yuan,
+        points=wish.points,
+        entry_id=answer.figures["entry"],
+        key=wish.key,
+        state=CouponState.ISSUED,
+        issued_at=at,
+        expires_at=_instant(answer.figures["until"]),
+    )
+    coupon._state.adding = False
+    return coupon
 
 
 def _left_of(plan_id: int) -> int:

@@ -12,6 +12,7 @@ from django.db.models.functions import JSONObject
 
 from redemption.choices import CodeSource
 from redemption.models import CouponPlan, Denomination, PlanWindow, PoolCode
+from redemption.rewards.choices import Visibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,17 @@ class Terms:
     active: bool
     offered: tuple[int, ...]
     whole_span: Span | None
+    visibility: Visibility
 
     @property
     def spent(self) -> bool:
         """Whether nothing of it can be given out any more."""
         return not self.values and self.span is None
+
+    @property
+    def seen_by_all(self) -> bool:
+        """Whether somebody who stands on no rung sees it with its prices."""
+        return self.tier is None or self.tier.rank <= 0 or self.visibility is Visibility.VISIBLE
 
     def offer(self, yuan: int) -> Offer | None:
         """Return the coupon of this value, if the plan offers it."""
@@ -136,11 +143,12 @@ class Terms:
 
 
 def current_offers(at: datetime, *, rank: int | None = None) -> list[Offer]:
-    """Return everything offered at this moment, cheapest first. One query.
+    """Return what is offered at this moment, cheapest first. One query.
 
-    With a ``rank`` only what members who stand there may take; without one everything, whoever it is for.
+    With a ``rank`` only what members who stand there may take; without one all that everybody may see.
     """
-    return offers_of(current_terms(at), rank=rank)
+    terms = current_terms(at)
+    return offers_of(terms if rank is not None else [one for one in terms if one.seen_by_all], rank=rank)
 
 
 def offers_of(terms: Iterable[Terms], *, rank: int | None = None) -> list[Offer]:
@@ -225,6 +233,7 @@ def _terms(row: Any) -> Terms:
         active=row.active,
         offered=tuple(row.offered),
         whole_span=span,
+        visibility=Visibility(row.visibility),
     )
 
 

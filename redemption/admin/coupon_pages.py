@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from django.apps import apps
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,13 +16,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 
-from crm.adminacts import find_for_check
 from crm.adminkit import may, person
 from crm.api import log_action
 from crm.filekit import UnreadableFile, shown_name
 from loyalty import api as loyalty
+from redemption.admin.as_member import chosen_viewer
 from redemption.admin.coupon_forms import CodeTableForm, ExportForm, MakeCodesForm, UsedTableForm
-from redemption.admin.reward_forms import PreviewForm
 from redemption.admin.shipping_pages import table_response
 from redemption.choices import CodeSource
 from redemption.coupons.counter import Counter, counter_of
@@ -31,6 +29,7 @@ from redemption.coupons.exporting import POOL_TITLES, TITLES, code_rows, coupon_
 from redemption.coupons.pooling import CodeFile, PooledCode, add_codes, look_over_codes, make_codes, stock_of
 from redemption.coupons.used_lists import Use, UsedList, look_over_used, mark_used
 from redemption.models import CouponPlan
+from redemption.rewards.choices import Sight
 from redemption.rewards.tables import whole_file_in_words
 from redemption.rewards.uploads import find_upload, keep_upload
 
@@ -230,30 +229,19 @@ def preview_page(model_admin: ModelAdmin, request: HttpRequest, object_id: str) 
     """Choose a member and a moment; see what he would see of the plan. It is logged."""
     _require(request, PREVIEW)
     plan = find_plan(object_id)
-    data = request.GET.copy()
-    term = data.get("member_q", "").strip()[:120]
-    hits = find_for_check(term) if term else None
-    if hits is not None and hits.single:
-        data["member"] = str(hits.rows[0].pk)
-    form = PreviewForm(data)
-    form.is_valid()
-    member_id = form.cleaned_data.get("member")
-    member = apps.get_model("crm", "Member").objects.filter(pk=member_id).first() if member_id else None
-    now = timezone.now()
-    at = form.cleaned_data.get("at") or now
-    seen: Counter | None = None
-    if member is not None and not form.errors:
-        held = loyalty.summary(member.pk, now)
-        seen = counter_of(member.pk, plan.pk, held.spendable - held.debt, at)
-        log_action("couponplan.preview", actor_id=person(request), at=now, member_id=member.pk, plan=plan.pk)
+    viewer = chosen_viewer(request)
+    found: tuple[Counter, Sight] | None = None
+    if viewer.member is not None:
+        now = timezone.now()
+        held = loyalty.summary(viewer.member.pk, now)
+        found = counter_of(viewer.member.pk, plan.pk, held.spendable - held.debt, viewer.at)
+        log_action("couponplan.preview", actor_id=person(request), at=now, member_id=viewer.member.pk, plan=plan.pk)
     context = {
         **_context(model_admin, request, _("As a member sees it")),
         "plan": plan,
         "page": reverse("admin:redemption_couponplan_change", args=[plan.pk]),
-        "form": form,
-        "member": member,
-        "members": None if hits is not None and hits.single else hits,
-        "at": at,
-        "seen": seen,
+        **viewer.context(),
+        "seen": found and found[0],
+        "sight": found and found[1],
     }
     return TemplateResponse(request, "admin/redemption/coupon/preview.html", context)

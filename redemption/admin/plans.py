@@ -124,7 +124,7 @@ class CouponPlanAdmin(ModelAdmin):
     readonly_fields = ("given_out", "cost_in_sales")
     fieldsets = (
         (None, {"fields": ("name", "description", ("points_per_yuan", "validity_days"), "cost_in_sales", "active")}),
-        (gettext_lazy("When, and for whom"), {"fields": ("starts_at", "ends_at", "min_tier")}),
+        (gettext_lazy("When, and for whom"), {"fields": ("starts_at", "ends_at", ("min_tier", "visibility"))}),
         (
             gettext_lazy("Any amount"),
             {

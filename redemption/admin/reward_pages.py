@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.apps import apps
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -19,11 +18,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 from unfold.admin import ModelAdmin
 
-from crm.adminacts import find_for_check
 from crm.adminkit import may, person
 from crm.api import log_action
 from crm.filekit import UnreadableFile, shown_name
-from redemption.admin.reward_forms import PreviewForm, StockForm, TableForm
+from redemption.admin.as_member import chosen_viewer
+from redemption.admin.reward_forms import StockForm, TableForm
 from redemption.models import Reward, RewardCode, Stock
 from redemption.rewards.choices import RewardKind
 from redemption.rewards.insight import Asks, Condition, Insight, insight_of
@@ -205,38 +204,27 @@ def _take_codes(request: HttpRequest, reward: Reward) -> HttpResponse:
 def preview_page(model_admin: ModelAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     """Choose a member and a moment; see what he would see, and each condition with its answer. It is logged."""
     reward = find_reward(object_id)
-    data = request.GET.copy()
-    term = data.get("member_q", "").strip()[:120]
-    hits = find_for_check(term) if term else None
-    if hits is not None and hits.single:
-        data["member"] = str(hits.rows[0].pk)
-    form = PreviewForm(data)
-    form.is_valid()
-    member = _member(form.cleaned_data.get("member"))
-    at = form.cleaned_data.get("at") or timezone.now()
+    viewer = chosen_viewer(request)
     insight: Insight | None = None
-    if member is not None and not form.errors:
-        insight = insight_of(reward, member.pk, at)
+    if viewer.member is not None:
+        insight = insight_of(reward, viewer.member.pk, viewer.at)
         log_action(
-            "rewards.preview", actor_id=person(request), at=timezone.now(), member_id=member.pk, reward=reward.pk
+            "rewards.preview",
+            actor_id=person(request),
+            at=timezone.now(),
+            member_id=viewer.member.pk,
+            reward=reward.pk,
         )
     context = {
         **_context(model_admin, request, reward, _("As a member sees it")),
-        "form": form,
-        "member": member,
-        "members": None if hits is not None and hits.single else hits,
-        "at": at,
+        **viewer.context(),
         "insight": insight,
         "conditions": [(condition, condition_in_words(condition, insight)) for condition in insight.conditions]
         if insight
         else [],
-        "standing": standing_of_reward(reward, at)[1],
+        "standing": standing_of_reward(reward, viewer.at)[1],
     }
     return TemplateResponse(request, "admin/redemption/reward/preview.html", context)
-
-
-def _member(member_id: int | None) -> Any:
-    return apps.get_model("crm", "Member").objects.filter(pk=member_id).first() if member_id else None
 
 
 _ASKED: Mapping[Asks, Any] = {

@@ -8,9 +8,11 @@ from django.db.models import Count, Q
 
 from redemption.checkout import day_began, rank_of
 from redemption.coupons import refusals
+from redemption.coupons.seeing import all_as_seen, as_seen, sight_of
 from redemption.models import Coupon
-from redemption.offers import Offer, Terms, current_terms, shelf
+from redemption.offers import Offer, Terms, current_terms, offers_of, shelf
 from redemption.refusals import Refused
+from redemption.rewards.choices import Sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +48,23 @@ class Counter:
 
 
 def counters(member_id: int, funds: int, at: datetime) -> list[Counter]:
-    """Return the plans in force as a member with ``funds`` points sees them: what he can take before the rest.
+    """Return the plans in force that a member with ``funds`` points sees, as he does: what he can take before the rest.
 
     A query, and one each where a plan asks for a tier or has limits.
     """
     plans = current_terms(at)
     rank = rank_of(member_id, at) if any(one.tier for one in plans) else 0
+    plans = all_as_seen(plans, rank)
     had = limits_left(plans, member_id, at)
     seen = [_counter(terms, funds, rank, had[terms.plan_id]) for terms in plans]
     return sorted(seen, key=lambda counter: not counter.affordable)
+
+
+def offers_for(member_id: int, at: datetime) -> list[Offer]:
+    """Return what a member may take on the rung where he stands, cheapest first. A query, and one where a plan asks for a
+    tier."""
+    plans = current_terms(at)
+    return offers_of(plans, rank=rank_of(member_id, at) if any(one.tier for one in plans) else 0)
 
 
 def counter_for(
@@ -62,31 +72,42 @@ def counter_for(
 ) -> tuple[Offer | None, list[LimitLeft], Refused | None]:
     """Return a coupon as one member sees it: the offer, his limits, and why he does not get it, if so.
 
-    No offer and no refusal: there is no such plan.
+    No offer and no refusal: there is no such plan, as far as he shall know.
     """
-    plans = current_terms(at, plan_id=plan_id, evenly=True)
-    if not plans:
+    terms, rank = plan_seen(member_id, plan_id, at)
+    if terms is None:
         return None, [], None
-    [terms] = plans
+    if terms.tier is not None and sight_of(terms, rank) is Sight.TEASER:
+        return None, [], closed(terms, at) or refusals.TierTooLow(terms.tier.name)
     offer = terms.offer(yuan)
     refusal = closed(terms, at) or (not_to_be_had(terms, yuan) if offer is None else None)
     if refusal:
         return None, [], refusal
-    rank = rank_of(member_id, at) if terms.tier else 0
     limits = limits_left([terms], member_id, at)[plan_id]
     return offer, limits, _not_his(terms, rank, limits)
 
 
-def counter_of(member_id: int, plan_id: int, funds: int, at: datetime) -> Counter | None:
-    """Return one plan as a member with ``funds`` points would see it at a moment, also when it is not offered then: the
-    refusal says so. None when there is no such plan."""
+def plan_seen(member_id: int, plan_id: int, at: datetime) -> tuple[Terms | None, int]:
+    """Return a plan as a member sees it, also when it is not offered now, and the rung on which he stands, 0 where the
+    plan asks for none. None when there is no such plan, or he shall not know of it. A query, and one for the rung."""
+    plans = current_terms(at, plan_id=plan_id, evenly=True)
+    if not plans:
+        return None, 0
+    rank = rank_of(member_id, at) if plans[0].tier else 0
+    return as_seen(plans[0], rank), rank
+
+
+def counter_of(member_id: int, plan_id: int, funds: int, at: datetime) -> tuple[Counter, Sight] | None:
+    """Return one plan as it stands for a member with ``funds`` points at a moment, also when it is not offered then: the
+    refusal says so; and how much of it he would see. None when there is no such plan."""
     plans = current_terms(at, plan_id=plan_id, evenly=True)
     if not plans:
         return None
     [terms] = plans
     limits = limits_left(plans, member_id, at)[plan_id]
-    seen = _counter(terms, funds, rank_of(member_id, at), limits)
-    return replace(seen, refusal=closed(terms, at) or seen.refusal)
+    rank = rank_of(member_id, at)
+    seen = _counter(terms, funds, rank, limits)
+    return replace(seen, refusal=closed(terms, at) or seen.refusal), sight_of(terms, rank)
 
 
 def closed(terms: Terms, at: datetime) -> Refused | None:

@@ -11,6 +11,7 @@ from django.utils.translation import pgettext_lazy
 
 from redemption.choices import CodeSource
 from redemption.models.guards import begins_counting, kept_while
+from redemption.rewards.choices import Visibility
 
 
 def _whole(name: Any, help_text: Any = "") -> "models.PositiveIntegerField[int | None, int | None]":
@@ -59,6 +60,14 @@ class CouponPlan(models.Model):
         related_name="+",
         verbose_name=_("from this tier up"),
     )
+    visibility = models.CharField(
+        _("who sees it"),
+        max_length=10,
+        choices=Visibility,
+        default=Visibility.HIDDEN,
+        db_default=Visibility.HIDDEN,
+        help_text=_("Members below that tier. A teaser tells them the name and the tier, and no price."),
+    )
     source = models.CharField(
         _("codes"), max_length=10, choices=CodeSource, default=CodeSource.GENERATED, db_default=CodeSource.GENERATED
     )
@@ -93,6 +102,7 @@ class CouponPlan(models.Model):
                 name="redemption_plan_amounts_in_order",
             ),
             models.CheckConstraint(condition=Q(source__in=CodeSource.values), name="redemption_plan_source"),
+            models.CheckConstraint(condition=Q(visibility__in=Visibility.values), name="redemption_plan_visibility"),
             models.CheckConstraint(
                 condition=~Q(source=CodeSource.POOL) | Q(least_yuan=None), name="redemption_plan_pool_has_values"
             ),

@@ -1,5 +1,7 @@
 """The stable words of rewards and redemptions. Values are stored; labels are what people see."""
 
+from enum import StrEnum
+
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
@@ -19,6 +21,14 @@ class Visibility(models.TextChoices):
     VISIBLE = "visible", pgettext_lazy("who sees a reward", "Everybody sees it")
     TEASER = "teaser", pgettext_lazy("who sees a reward", "Others see its name and picture, not its price")
     HIDDEN = "hidden", pgettext_lazy("who sees a reward", "Others do not see it")
+
+
+class Sight(StrEnum):
+    """How much of something a member is shown: all, the name and for whom it is, or nothing."""
+
+    WHOLE = "whole"
+    TEASER = "teaser"
+    NOTHING = "nothing"
 
 
 class RedemptionState(models.TextChoices):

@@ -12,18 +12,10 @@ from django.apps import apps
 
 from loyalty import api as loyalty
 from redemption.models import Address, Reward
-from redemption.rewards.choices import RewardKind, Visibility
+from redemption.rewards.choices import RewardKind, Sight, Visibility
 from redemption.rewards.considering import limits_of
 from redemption.rewards.standing import standing_of, tier_name
 from redemption.rewards.stocking import free_pieces
-
-
-class Sight(StrEnum):
-    """What is shown to the member."""
-
-    WHOLE = "whole"
-    TEASER = "teaser"
-    NOTHING = "nothing"
 
 
 class Asks(StrEnum):

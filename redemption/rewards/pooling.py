@@ -42,12 +42,12 @@ class CodeProblem:
     """A row that is refused: where, which code, and why. ``line`` is the other row of one that comes twice."""
 
     line_no: int
-    shown: str
     code: str
+    problem: str
     line: int = 0
 
     def message(self) -> str:
-        return str(PROBLEMS[self.code]) % {"line": self.line}
+        return str(PROBLEMS[self.problem]) % {"line": self.line}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,14 @@ from redemption.rewards.pooling import FEW_CODES
 
 
 class StoreTasks(NamedTuple):
-    """Redemptions of goods that wait to be sent, digital rewards whose codes run out, and payments that count for
-    nothing and that nobody has seen to."""
+    """Redemptions of goods that wait to be sent, digital rewards whose codes run out, payments that count for nothing
+    and that nobody has seen to, goods whose stock runs out, and coupon plans whose codes do."""
 
     to_ship: int
     codes_low: int
     payments: int
+    stock_low: int
+    plans_low: int
 
 
 _TASKS = """
@@ -38,7 +40,26 @@ SELECT (SELECT count(*)
           LEFT JOIN redemption_redemption AS r ON r.id = p.redemption_id
          WHERE NOT p.applied AND p.settled_at IS NULL
            AND (r.id IS NULL OR r.state <> 'awaiting'
-                OR p.amount < r.cash / r.quantity * (r.quantity - r.cancelled - r.returned)))
+                OR p.amount < r.cash / r.quantity * (r.quantity - r.cancelled - r.returned))),
+       (SELECT count(*)
+          FROM redemption_reward AS w
+          LEFT JOIN redemption_stock AS s ON s.reward_id = w.id
+         WHERE w.kind = 'goods' AND w.counted AND w.active AND (w.ends_at IS NULL OR w.ends_at > %(at)s)
+           AND coalesce(s.free, 0) < %(few)s),
+       (SELECT count(*)
+          FROM redemption_couponplan AS p
+         WHERE p.source = 'pool' AND p.active AND (p.ends_at IS NULL OR p.ends_at > %(at)s)
+           AND EXISTS (
+               SELECT FROM redemption_denomination AS d
+                WHERE d.plan_id = p.id
+                  AND p.low_codes > (
+                      SELECT count(*)
+                        FROM (SELECT FROM redemption_poolcode AS c
+                               WHERE c.plan_id = p.id AND c.yuan = d.yuan AND c.coupon_id IS NULL
+                                 AND (c.valid_until > %(at)s) IS NOT FALSE
+                               LIMIT p.low_codes) AS left_ones
+                  )
+           ))
 """
 
 

@@ -3,7 +3,7 @@
 -- has given out.
 
 -- The special ratio that a plan asks at an instant: of several the one that began last. No row: the usual ratio.
-CREATE FUNCTION redemption_special(which bigint, asked timestamptz) RETURNS SETOF redemption_planwindow
+CREATE OR REPLACE FUNCTION redemption_special(which bigint, asked timestamptz) RETURNS SETOF redemption_planwindow
 LANGUAGE sql STABLE AS $$
     SELECT w.*
       FROM redemption_planwindow AS w
@@ -14,7 +14,7 @@ $$;
 
 -- What stands against taking a coupon, apart from limits and points, which are looked at under their lock. NULL when nothing
 -- does. ``budget`` and ``no_code`` here spare the points of a buyer who comes too late; the rows themselves have the last word.
-CREATE FUNCTION redemption_coupon_obstacle(
+CREATE OR REPLACE FUNCTION redemption_coupon_obstacle(
     p redemption_couponplan, w redemption_planwindow, his_rank integer, worth integer, price integer, asked timestamptz
 ) RETURNS redemption_answer
 LANGUAGE plpgsql STABLE AS $$
@@ -58,14 +58,14 @@ END
 $$;
 
 -- What a key stands for already.
-CREATE FUNCTION redemption_coupon_under_key(wish text, his bigint) RETURNS bigint
+CREATE OR REPLACE FUNCTION redemption_coupon_under_key(wish text, his bigint) RETURNS bigint
 LANGUAGE sql STABLE AS $$
     SELECT c.id FROM redemption_coupon AS c WHERE c.key = wish AND c.member_id = his
 $$;
 
 -- The posting with the limits of plan and window, the most lasting first: who may never have another one is not told to come
 -- back tomorrow. ``limit_names`` is what the answer calls them; loyalty_draw does not read it.
-CREATE FUNCTION redemption_coupon_limits(
+CREATE OR REPLACE FUNCTION redemption_coupon_limits(
     posting jsonb, p redemption_couponplan, w redemption_planwindow, today timestamptz
 ) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
@@ -85,7 +85,7 @@ $$;
 -- ``batch`` is the one posting that draws the points, as loyalty_draw takes it; its key is the buyer's wish. ``fresh`` is a new
 -- code, for plans that make their own. ``today`` is when the programme's day began, ``zone`` is its time zone. An exception
 -- rolls everything back: PK010 when the codes ran out, PK011 when the budget did, between the look and the take.
-CREATE FUNCTION redemption_take_coupon(
+CREATE OR REPLACE FUNCTION redemption_take_coupon(
     batch jsonb, his bigint, his_rank integer, which bigint, worth integer, price integer, fresh text, today timestamptz,
     zone text, asked timestamptz
 ) RETURNS redemption_answer
@@ -164,6 +164,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the budget is spent' USING ERRCODE = 'PK011';
     END IF;
-    RETURN ('placed', taken, NULL)::redemption_answer;
+    RETURN (
+        'placed', taken, jsonb_build_object('code', fresh, 'entry', drawn.entry_id, 'until', until)
+    )::redemption_answer;
 END
 $$;

@@ -19,9 +19,10 @@ from crm.api import Buyer
 from loyalty import api as loyalty
 from redemption.checkout import coupon_expiry, redeem_coupon
 from redemption.choices import CodeSource, Standing
-from redemption.coupons.counter import counter_for, counters
+from redemption.coupons.counter import counter_for, counters, plan_seen
+from redemption.coupons.refusals import TierTooLow
 from redemption.models import Coupon
-from redemption.offers import Offer, current_terms, find_offer
+from redemption.offers import Offer, find_offer
 from redemption.refusals import Refused
 from redemption.tokens import new_token, read_token
 from redemption.views.buyers import before_id, for_buyers
@@ -57,10 +58,9 @@ def store(request: HttpRequest, buyer: Buyer) -> HttpResponse:
 def amount(request: HttpRequest, buyer: Buyer, plan_id: int) -> HttpResponse:
     """Where the form for any amount leads: to the page of that coupon, or back with what is wrong."""
     at = timezone.now()
-    plans = current_terms(at, plan_id=plan_id, evenly=True)
-    if not plans:
+    terms, _rank = plan_seen(buyer.member_id, plan_id, at)
+    if terms is None:
         raise Http404
-    [terms] = plans
     typed = unicodedata.normalize("NFKC", request.GET.get("yuan", "")).strip()
     yuan = int(typed) if typed.isdecimal() and len(typed) <= _DIGITS else None
     span = terms.span
@@ -150,7 +150,7 @@ def _redeem(request: HttpRequest, buyer: Buyer, plan_id: int, yuan: int) -> Http
         issued = redeem_coupon(buyer.member_id, plan_id, yuan, token=token, at=at)
     except Refused as refusal:
         messages.error(request, refusal.message())
-        if find_offer(plan_id, yuan, at) is None:
+        if find_offer(plan_id, yuan, at) is None or isinstance(refusal, TierTooLow):
             return redirect("redemption:store")
         # A fresh page of the same coupon shows what is missing or what has changed, and carries a fresh token.
         return redirect("redemption:confirm", plan_id, yuan)

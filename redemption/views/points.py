@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from crm.api import Buyer, ClaimState, claim_member, find_claim, note_visit, tier_card
 from loyalty import api as loyalty
+from redemption.coupons.counter import offers_for
 from redemption.kept_pages import kept_page, stamped_buyer
 from redemption.offers import current_offers, shelf, worth_rounded_down
 from redemption.views.buyers import before_id, for_buyers
@@ -63,7 +64,7 @@ def _home_context(buyer: Buyer, at: datetime) -> dict[str, Any]:
     """What the page shows. Whatever of it may change must be in the buyer's stamp, or may show a minute later."""
     sets = loyalty.published_sets()
     summary = loyalty.summary(buyer.member_id, at)
-    offers = current_offers(at)
+    offers = offers_for(buyer.member_id, at)
     ready = list(ready_coupons(buyer.member_id, at)[: SHOWN_COUPONS + 1])
     return {
         "page": "home",

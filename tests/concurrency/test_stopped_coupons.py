@@ -202,7 +202,7 @@ INSIDE = [
     "    INSERT INTO redemption_coupon (",
     "        UPDATE redemption_poolcode AS c SET",
     "    UPDATE redemption_planuse AS u\n",
-    "    RETURN ('placed', taken, NULL)::redemption_answer;",
+    "    RETURN (\n        'placed', taken,",
 ]
 
 

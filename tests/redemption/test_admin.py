@@ -124,7 +124,7 @@ class TestPlans:
     FORM = {
         "name": "Spring", "description": "", "points_per_yuan": "10", "validity_days": "90", "active": "on",
         "starts_at_0": "", "starts_at_1": "", "ends_at_0": "", "ends_at_1": "",
-        "step_yuan": "1", "source": "generated", "low_codes": "50", "void_gives_back": "on",
+        "step_yuan": "1", "source": "generated", "low_codes": "50", "visibility": "hidden", "void_gives_back": "on",
         "windows-TOTAL_FORMS": "0", "windows-INITIAL_FORMS": "0",
         "denominations-TOTAL_FORMS": "1", "denominations-INITIAL_FORMS": "0", "denominations-0-yuan": "5",
     }  # fmt: skip

@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from crm.admin.stafflog import ACTIONS
 from crm.models import Member, Order, StaffAction, User
-from redemption.models import Redemption, Reward, RewardCode
+from redemption.models import PoolCode, Redemption, Reward, RewardCode
 from redemption.rewards.choices import RewardKind
 from redemption.rewards.life import MOVES
 from redemption.rewards.payment import mark_paid
@@ -23,7 +23,7 @@ from redemption.rewards.proof import prove_store
 from redemption.rewards.shipments import Parcel, judge_parcels, send
 from redemption.rewards.todo import store_tasks
 from tests.cast import NOON, GivePoints
-from tests.factories import RewardFactory
+from tests.factories import CouponPlanFactory, RewardFactory
 from tests.redemption.rewards.conftest import Take, free, home_of, keeper, redemption_of, shown, spendable, take
 from tests.staff import Grant
 
@@ -358,7 +358,30 @@ class TestTasks:
         RewardCode.objects.bulk_create(RewardCode(reward=film, code=str(n), added_at=at) for n in range(30))
         RewardFactory(kind=RewardKind.DIGITAL, counted=False)
         with django_assert_num_queries(1):
-            assert store_tasks(at) == (1, 1, 0)
+            assert store_tasks(at)[:3] == (1, 1, 0)
+
+    def test_goods_and_coupon_plans_that_run_out_are_counted_while_they_are_offered(
+        self, client: Client, grant: Grant, at: datetime
+    ) -> None:
+        RewardFactory(stock=19)
+        RewardFactory(stock=20)
+        RewardFactory(stock=0)
+        RewardFactory(stock=5, active=False)
+        RewardFactory(stock=5, ends_at=at)
+        pool = CouponPlanFactory(source="pool", denominations=(5, 10), low_codes=2)
+        CouponPlanFactory(source="pool", denominations=(5,), active=False)
+        CouponPlanFactory()
+        codes = [PoolCode(plan=pool, yuan=yuan, code=f"{yuan}-{n}", added_at=at) for yuan in (5, 10) for n in range(2)]
+        PoolCode.objects.bulk_create(codes)
+        assert store_tasks(at)[3:] == (2, 0)
+
+        PoolCode.objects.filter(code="5-0").update(valid_until=at)
+        assert store_tasks(at)[3:] == (2, 1)
+
+        client.force_login(grant("redemption.view_reward", "redemption.view_couponplan"))
+        shown = client.get(reverse("admin:index")).content.decode()
+        assert f'{reverse("admin:redemption_reward_changelist")}?left=few&amp;kind__exact=goods"' in shown
+        assert f'{reverse("admin:redemption_couponplan_changelist")}"' in shown
 
     def test_the_home_page_leads_to_it(self, client: Client, placed: Redemption) -> None:
         shown = client.get(reverse("admin:index")).content.decode()

@@ -13,8 +13,8 @@ from pytest_django import DjangoAssertNumQueries
 from crm.admin.stafflog import ACTIONS
 from crm.models import Member, StaffAction, User
 from redemption.models import Reward, RewardCode, RewardTag, Stock, StockChange
-from redemption.rewards.choices import RewardKind, Visibility
-from redemption.rewards.insight import Asks, Sight, insight_of
+from redemption.rewards.choices import RewardKind, Sight, Visibility
+from redemption.rewards.insight import Asks, insight_of
 from redemption.rewards.keeping import set_tags
 from tests.cast import GivePoints
 from tests.factories import AddressFactory, MemberTagFactory, RewardFactory, TagFactory, TierFactory
@@ -206,7 +206,7 @@ class TestCodes:
     def test_every_refused_row_says_why(self, keeper: User, client: Client, film: Reward) -> None:
         rows = "code,price\nFILM-0001,1\nFILM-0001,1\nKNOWN-0001,1\n,1\n3.5E+16,1\n" + "x" * 201 + ",1\n"
         problems = upload(client, film, rows).context["file"].problems
-        assert [(p.line_no, p.code) for p in problems] == [
+        assert [(p.line_no, p.problem) for p in problems] == [
             (3, "twice"), (4, "known"), (5, "empty"), (6, "rounded"), (7, "too_long"),
         ]  # fmt: skip
         assert all(problem.message() for problem in problems)

@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from crm.models import Member
+from crm.models import Member, Tier
 from redemption.models import Coupon, CouponPlan, PlanWindow
-from tests.cast import GivePoints
+from redemption.offers import current_offers
+from tests.cast import NOON, GivePoints
 from tests.factories import CouponPlanFactory, TierFactory
 from tests.redemption.conftest import SignIn
 from tests.redemption.coupons.conftest import Take
@@ -114,13 +115,55 @@ def test_what_is_not_to_be_had_says_why(
     assert told in read(sign_in, rich, f"/coupons/{plan.pk}/5/")
 
 
-def test_a_plan_for_a_higher_tier_is_shown_and_not_given(rich: Member, plan: CouponPlan, sign_in: SignIn) -> None:
-    CouponPlan.objects.update(min_tier=TierFactory(name="VIP会员", rank=2))
+class TestPlanForAHigherTier:
+    """小鹿 stands below the tier that the plan asks for: she sees of it what the plan says."""
 
-    page = read(sign_in, rich, "/coupons/")
+    @pytest.fixture(autouse=True)
+    def vip(self, plan: CouponPlan) -> Tier:
+        TierFactory(name="普通会员", rank=0)
+        vip: Tier = TierFactory(name="VIP会员", rank=2)
+        CouponPlan.objects.update(min_tier=vip, limit_ever=1, budget_yuan=777)
+        return vip
 
-    assert "This coupon is for members from the tier VIP会员 up." in page
-    assert f'href="/coupons/{plan.pk}/5/"' not in page
+    @pytest.mark.parametrize("path", ["/", "/coupons/"])
+    def test_nothing_unless_it_says_so(self, path: str, rich: Member, plan: CouponPlan, sign_in: SignIn) -> None:
+        page = read(sign_in, rich, path)
+        assert f'href="/coupons/{plan.pk}/5/"' not in page
+        assert "Shop coupon" not in page
+        assert sign_in(rich).get(f"/coupons/{plan.pk}/5/").status_code == 404
+        assert sign_in(rich).get(f"/coupons/{plan.pk}/", {"yuan": "5"}).status_code == 404
+
+    def test_of_a_teaser_the_name_and_the_tier(self, rich: Member, plan: CouponPlan, sign_in: SignIn) -> None:
+        CouponPlan.objects.update(visibility="teaser")
+        page = read(sign_in, rich, "/coupons/")
+        assert "Shop coupon" in page
+        assert "This coupon is for members from the tier VIP会员 up." in page
+        for told in (f"/coupons/{plan.pk}/5/", "50 points", "777", "You can have"):
+            assert told not in page
+        assert "for members from the tier VIP会员 up." in read(sign_in, rich, f"/coupons/{plan.pk}/5/")
+        assert "Shop coupon" not in read(sign_in, rich, "/")
+
+    def test_all_of_what_everybody_sees_and_it_is_not_given(
+        self, rich: Member, plan: CouponPlan, sign_in: SignIn
+    ) -> None:
+        CouponPlan.objects.update(visibility="visible")
+        page = read(sign_in, rich, "/coupons/")
+        assert "This coupon is for members from the tier VIP会员 up." in page
+        assert "50 points" in page
+        assert f'href="/coupons/{plan.pk}/5/"' not in page
+
+    def test_strangers_see_what_everybody_sees(self, plan: CouponPlan) -> None:
+        assert current_offers(NOON) == []
+        CouponPlan.objects.update(visibility="visible")
+        assert len(current_offers(NOON)) == 3
+
+    def test_who_has_the_tier_sees_and_takes_it(
+        self, vip: Tier, rich: Member, plan: CouponPlan, take: Take, sign_in: SignIn
+    ) -> None:
+        rich.tier_grants.create(tier=vip, begins_at=NOON - timedelta(days=1), granted_at=NOON)
+        assert f'href="/coupons/{plan.pk}/5/"' in read(sign_in, rich, "/coupons/")
+        assert f'href="/coupons/{plan.pk}/5/"' in read(sign_in, rich, "/")
+        assert take(rich, plan, 5).yuan == 5
 
 
 def test_a_spent_budget_is_told_in_the_store(rich: Member, plan: CouponPlan, take: Take, sign_in: SignIn) -> None:
