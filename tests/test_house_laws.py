@@ -72,8 +72,8 @@ JOURNAL = {"loyalty/journal.py", "loyalty/renewals.py", "loyalty/nightly.py", "l
 # These only read, or lock; with the lock an account may be opened, with nothing in it.
 HARMLESS = {
     "loyalty_lock",
-    "loyalty_entry_digest", "loyalty_close_digest", "loyalty_entry_text", "loyalty_seals_digest", "loyalty_policy",
-    "loyalty_valid_until", "loyalty_revalue", "loyalty_returnable", "loyalty_fixed_day",
+    "loyalty_entry_digest", "loyalty_close_digest", "loyalty_entry_text", "loyalty_seals_digest",
+    "loyalty_entries_digest", "loyalty_policy", "loyalty_valid_until", "loyalty_revalue", "loyalty_returnable", "loyalty_fixed_day",
 }  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """The ledger is what it was when its days were closed (docs/decisions/0006).
 
-An entry is compared with its seal, the seals with the digest of their day, the day with the digest of its row, and each
-row with the one before. The seals are compared in blocks of 4096 ids, as they are chained; only where a block differs
-are its rows looked at one by one.
+The entries of a day and their seals are hashed in blocks of 4096 ids and compared with the two digests of their day,
+the day with the digest of its row, and each row with the one before. Only where a digest differs is each entry of the
+day compared with its seal. Entries are hashed here: the database takes longer to hash them than to hand them over.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ from loyalty.audit.report import Findings, Mismatch
 from loyalty.audit.scope import NO_ID, Rows, Scope, fetch, windows
 from loyalty.models import DayClose
 
-# A multiple of the 4096 ids of a block. What is hashed in a window stays in the processor's own memory.
-IDS_PER_WINDOW = 1 << 16
+# A multiple of the 4096 ids of a block, and few enough that their texts, some megabytes, are handed over at once.
+IDS_PER_WINDOW = 1 << 14
 
 # What a day's entries of each kind add to its figures: kind, whether the points go out, figure, which sum, sign.
 _FIGURES: dict[tuple[str, bool], tuple[tuple[str, str, int], ...]] = {
@@ -41,11 +41,10 @@ _NAMES = sorted({name for parts in _FIGURES.values() for name, _, _ in parts} | 
 
 @dataclass
 class _Day:
-    """What a day's seals and entries make now: the chain over its seals, the blocks in which an entry differs from its
-    seal, and the figures."""
+    """What a day's seals and entries make now: the chain over each of them, and the figures."""
 
-    chain: Any = field(default_factory=hashlib.sha256)
-    differing: list[int] = field(default_factory=list)
+    seals: Any = field(default_factory=hashlib.sha256)
+    entries: Any = field(default_factory=hashlib.sha256)
     figures: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_NAMES, 0))
 
 
@@ -75,29 +74,26 @@ class SealCheck:
             bounds = {"lowest": max(start - 1, self._lowest), "highest": min(end, self._settled)}
             # Days before those that are looked at stay unread.
             values = {"first": self._first, "low": max(start, self._unread + 1), "high": end, **bounds}
-            yield Piece("seals", _BLOCKS, values, partial(self._take, bounds), in_order=True)
+            yield Piece("seals", _WINDOW, values, partial(self._take, bounds), in_order=True, shorten=_hashed)
 
     def _take(self, bounds: dict[str, int], rows: Rows) -> None:
         """Add a window to its days. It must come after the windows with lower ids."""
-        for number, block, digest, intact, *figures in rows:
-            if number is None:
-                _, _, there, sealed, *_ = figures
-                if there != sealed:
-                    self._with_unsealed.append(bounds)
-            elif block is None:
+        for number, seals, entries, *figures in rows:
+            if seals is not None:
+                self._days[number].seals.update(seals)
+                self._days[number].entries.update(entries)
+            elif number is not None:
                 _add_up(self._days[number].figures, tuple(figures))
-            else:
-                self._days[number].chain.update(digest)
-                if not intact:
-                    self._days[number].differing.append(block)
+            elif figures[-1]:
+                self._with_unsealed.append(bounds)
 
     def conclude(self, findings: Findings) -> None:
         """Say what differs, when all pieces have been read."""
         _check_chain(self._closes, findings)
         for close in self._recent:
             _check_day(close, self._days.pop(close.number, _Day()), self._settled, findings)
-        for number, day in sorted(self._days.items()):
-            _name_rows(number, day.differing, _ENTRY_DIFFERS, findings)
+        for number in sorted(self._days):
+            find(findings, _ENTRY_DIFFERS, {"close": number, "lowest": 0})
             findings.add(Mismatch("seal_has_its_day", 0, f"close {number}", number, 0))
         # Where every entry that exists was sealed, none can have come later: somebody put it there.
         for bounds in self._with_unsealed:
@@ -125,7 +121,7 @@ def _check_chain(closes: list[DayClose], findings: Findings) -> None:
 
 
 def _add_up(figures: dict[str, int], kind: tuple[Any, ...]) -> None:
-    name, goes_out, entries, late, points, pending, held = kind
+    name, goes_out, entries, late, points, pending, held, _ = kind
     sums = {"points": points, "pending": pending, "held": held}
     figures["entries"] += entries
     figures["late_entries"] += late
@@ -135,64 +131,87 @@ def _add_up(figures: dict[str, int], kind: tuple[Any, ...]) -> None:
 
 _IDS = "SELECT coalesce(min(id), 1), coalesce(max(id), 0) FROM loyalty_entry WHERE id > %(lowest)s"
 
-# Entries and seals are joined once: for the digests of the blocks (the first rows), for the figures (the next ones),
-# and for how many entries there are and how many of them are sealed (the last row).
-_BLOCKS = """
-    WITH sealed AS MATERIALIZED (
-        SELECT s.close_id, s.entry_id, s.digest, coalesce(e.digest = s.digest, FALSE) AS intact,
-               e.kind, e.points, e.pending, e.held, e.recorded_at
-          FROM loyalty_entryseal AS s
-          LEFT JOIN (
-              SELECT id, loyalty_entry_digest(x) AS digest, kind, points, pending, held, recorded_at
-                FROM loyalty_entry AS x
-               WHERE id BETWEEN %(low)s AND %(high)s
-              OFFSET 0  -- Hashed before they are joined: whole rows would fill the memory.
-          ) AS e ON e.id = s.entry_id
-         WHERE s.entry_id BETWEEN %(low)s AND %(high)s AND s.close_id >= %(first)s
+# Of each day's part of a block the digest over its seals and the texts of its entries; then what the entries come to
+# by day and kind, those without a seal apart. Mostly all entries between the first and the last seal are the day's own,
+# and are read without asking for the seal of each. Where others lie among them (late ones, or some without a seal), it
+# is asked.
+_WINDOW = """
+    WITH part AS MATERIALIZED (
+        SELECT close_id, entry_id >> 12 AS block, min(entry_id) AS low, max(entry_id) AS high, count(*) AS seals,
+               sha256(string_agg(int8send(entry_id) || digest, ''::bytea ORDER BY entry_id)) AS digest
+          FROM loyalty_entryseal
+         WHERE entry_id BETWEEN %(low)s AND %(high)s AND close_id >= %(first)s
+         GROUP BY close_id, entry_id >> 12
     )
     (
-        SELECT close_id, entry_id >> 12,
-               sha256(string_agg(int8send(entry_id) || digest, ''::bytea ORDER BY entry_id)), bool_and(intact),
-               NULL, NULL::boolean, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint
-          FROM sealed
-         GROUP BY close_id, entry_id >> 12
-         ORDER BY close_id, entry_id >> 12
+        SELECT p.close_id, p.digest,
+               CASE WHEN between_them.entries = p.seals THEN between_them.texts ELSE own.texts END,
+               NULL, NULL::boolean, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint
+          FROM part AS p
+         CROSS JOIN LATERAL (
+             SELECT count(*) AS entries, string_agg(loyalty_entry_text(e), E'\n' ORDER BY e.id) AS texts
+               FROM loyalty_entry AS e
+              WHERE e.id BETWEEN p.low AND p.high
+         ) AS between_them
+         CROSS JOIN LATERAL (
+             SELECT string_agg(loyalty_entry_text(e), E'\n' ORDER BY e.id) AS texts
+               FROM loyalty_entry AS e
+               JOIN loyalty_entryseal AS s ON s.entry_id = e.id AND s.close_id = p.close_id
+              WHERE between_them.entries <> p.seals
+                AND e.id BETWEEN p.low AND p.high AND s.entry_id BETWEEN p.low AND p.high
+         ) AS own
+         ORDER BY p.close_id, p.block
     )
     UNION ALL
-    SELECT k.close_id, NULL, NULL, NULL, k.kind, k.points < 0, count(*),
-           count(*) FILTER (WHERE k.recorded_at < c.begins_at), sum(k.points)::bigint, sum(k.pending)::bigint,
-           sum(k.held)::bigint
-      FROM sealed AS k
-      LEFT JOIN loyalty_dayclose AS c ON c.number = k.close_id
-     WHERE k.kind IS NOT NULL
-     GROUP BY k.close_id, k.kind, k.points < 0
-    UNION ALL
-    SELECT NULL, NULL, NULL, NULL, NULL, NULL,
-           (SELECT count(*) FROM loyalty_entry WHERE id > %(lowest)s AND id <= %(highest)s),
-           count(*) FILTER (WHERE k.kind IS NOT NULL AND k.entry_id > %(lowest)s AND k.entry_id <= %(highest)s),
-           NULL, NULL, NULL
-      FROM sealed AS k
+    SELECT s.close_id, NULL, NULL, e.kind, e.points < 0, count(*), count(*) FILTER (WHERE e.recorded_at < c.begins_at),
+           sum(e.points)::bigint, sum(e.pending)::bigint, sum(e.held)::bigint,
+           count(*) FILTER (WHERE e.id > %(lowest)s AND e.id <= %(highest)s)
+      FROM loyalty_entry AS e
+      LEFT JOIN loyalty_entryseal AS s ON s.entry_id = e.id AND s.entry_id BETWEEN %(low)s AND %(high)s
+      LEFT JOIN loyalty_dayclose AS c ON c.number = s.close_id
+     WHERE e.id BETWEEN %(low)s AND %(high)s AND (s.close_id >= %(first)s OR s.close_id IS NULL)
+     GROUP BY s.close_id, e.kind, e.points < 0
 """
 
 
+def _hashed(rows: Rows) -> Rows:
+    """Keep the digest of a block's texts in place of the texts, which are long."""
+    return [
+        row if row[1] is None else (row[0], row[1], hashlib.sha256((row[2] or "").encode()).digest(), *row[3:])
+        for row in rows
+    ]
+
+
 def _check_day(close: DayClose, day: _Day, settled: int, findings: Findings) -> None:
-    """A day whose seals still make its digest has altered entries at worst; one whose entries make it has altered
-    seals. If neither does, both were touched, or a row is gone: then the day itself is named too, and the entries that
-    would make its digest with a seal of theirs. Up to ``settled`` those are named anyway (``_UNSEALED``)."""
+    """A day whose seals still make their digest has altered entries at worst; one whose entries would make it has
+    altered seals. If neither does, both were touched, or a row is gone: then the day itself is named too, and the
+    entries that would make its digest with a seal of theirs. Up to ``settled`` those are named anyway (``_UNSEALED``).
+    """
     sealed = bytes(close.seals_digest)
-    if day.chain.digest() == sealed:
-        _name_rows(close.number, day.differing, _ENTRY_DIFFERS, findings)
-    elif day.differing and _digest_of(_BLOCKS_OF_ENTRIES, close) == sealed:
-        _name_rows(close.number, day.differing, _SEAL_DIFFERS, findings)
+    if day.seals.digest() == sealed:
+        _check_entries(close, day, findings)
+    elif _digest_of(_BLOCKS_OF_ENTRIES, close) == sealed:
+        find(findings, _SEAL_DIFFERS, _bounds(close))
     else:
-        _name_rows(close.number, day.differing, _ENTRY_DIFFERS, findings)
-        findings.add(Mismatch("day_is_as_sealed", 0, f"day {close.day}", sealed.hex(), day.chain.hexdigest()))
+        find(findings, _ENTRY_DIFFERS, _bounds(close))
+        findings.add(Mismatch("day_is_as_sealed", 0, f"day {close.day}", sealed.hex(), day.seals.hexdigest()))
         if _digest_of(_BLOCKS_WITH_UNSEALED, close) == sealed:
             find(findings, _UNSEALED_OF_DAY, {**_bounds(close), "settled": settled})
     for name, found in day.figures.items():
         written = getattr(close, name)
         if written != found:
             findings.add(Mismatch("figures_are_the_entries", 0, f"day {close.day}: {name}", found, written))
+
+
+def _check_entries(close: DayClose, day: _Day, findings: Findings) -> None:
+    """Name the entries that differ from their seals, which are sound. Days without a digest over their entries, because
+    they were closed before there was one, are always looked at row by row."""
+    digest, known = bytes(close.entries_digest), findings.count
+    if day.entries.digest() == digest:
+        return
+    find(findings, _ENTRY_DIFFERS, _bounds(close))
+    if digest and findings.count == known:
+        findings.add(Mismatch("day_is_as_sealed", 0, f"day {close.day}", digest.hex(), day.entries.hexdigest()))
 
 
 def _bounds(close: DayClose) -> dict[str, Any]:
@@ -242,36 +261,24 @@ _UNSEALED_OF_DAY = f"""
     SELECT 'entry_has_its_seal', e.account_id, 'entry ' || e.id, 1, 0 {_ENTRIES_OF_DAY} AND e.id > %(settled)s
 """
 
-
-def _name_rows(number: int, blocks: list[int], query: str, findings: Findings) -> None:
-    if blocks:
-        find(findings, query, {"close": number, "blocks": blocks})
-
-
-_SEALS_OF_BLOCKS = """
-      FROM unnest(%(blocks)s::bigint[]) AS block (id)
-      JOIN loyalty_entryseal AS s
-        ON s.entry_id BETWEEN block.id << 12 AND (block.id << 12) + 4095 AND s.close_id = %(close)s
-"""
-
-_ENTRY_DIFFERS = f"""
+_ENTRY_DIFFERS = """
     SELECT CASE WHEN e.id IS NULL THEN 'sealed_entry_exists' ELSE 'entry_is_as_sealed' END, coalesce(e.account_id, 0),
            'entry ' || s.entry_id, encode(s.digest, 'hex'),
            CASE WHEN e.id IS NULL THEN '' ELSE encode(loyalty_entry_digest(e), 'hex') END
-      {_SEALS_OF_BLOCKS}
+      FROM loyalty_entryseal AS s
       LEFT JOIN loyalty_entry AS e ON e.id = s.entry_id
-     WHERE e.id IS NULL OR loyalty_entry_digest(e) <> s.digest
+     WHERE s.close_id = %(close)s AND s.entry_id > %(lowest)s AND (e.id IS NULL OR loyalty_entry_digest(e) <> s.digest)
 """
 
-_SEAL_DIFFERS = f"""
+_SEAL_DIFFERS = """
     SELECT 'seal_is_as_chained', e.account_id, 'seal of entry ' || s.entry_id, encode(loyalty_entry_digest(e), 'hex'),
            encode(s.digest, 'hex')
-      {_SEALS_OF_BLOCKS}
+      FROM loyalty_entryseal AS s
       JOIN loyalty_entry AS e ON e.id = s.entry_id
-     WHERE loyalty_entry_digest(e) <> s.digest
+     WHERE s.close_id = %(close)s AND s.entry_id > %(lowest)s AND loyalty_entry_digest(e) <> s.digest
 """
 
-
+# Entries without a seal where all of them had one.
 _UNSEALED = """
     SELECT 'entry_has_its_seal', e.account_id, 'entry ' || e.id, 1, 0
       FROM loyalty_entry AS e

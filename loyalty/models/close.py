@@ -46,8 +46,9 @@ class DayClose(models.Model):
     the balances is signed.
 
     The day's entries are those that were recorded before its end and that no earlier day had taken; ``late_entries`` of
-    them were recorded before the day began. ``seals_digest`` is worked out over their seals, and ``digest`` over that,
-    over the day before and over every figure here (docs/decisions/0006). Its entries have ids above ``sealed_from``.
+    them were recorded before the day began. ``seals_digest`` is worked out over their seals, ``entries_digest`` over
+    themselves (it is empty on days that were closed before there was one), and ``digest`` over both, over the day
+    before and over every figure here (docs/decisions/0006). Its entries have ids above ``sealed_from``.
     Every entry up to ``sealed_to`` that exists, or ever will, belongs to this day or an earlier one, so the next day
     looks above it. ``seen_to`` is the highest id that existed, and ``transaction`` the number of the transaction that
     closed the day: they let a later day prove how far that is.
@@ -91,6 +92,7 @@ class DayClose(models.Model):
 
     previous_digest = models.BinaryField(max_length=32, editable=False)
     seals_digest = models.BinaryField(max_length=32, editable=False)
+    entries_digest = models.BinaryField(max_length=32, editable=False, default=b"")
     digest = models.BinaryField(max_length=32, editable=False)
     sealed_from = models.BigIntegerField(editable=False)
     sealed_to = models.BigIntegerField(editable=False)

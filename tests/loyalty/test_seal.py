@@ -11,6 +11,7 @@ from django.db.utils import DatabaseError
 
 from crm.models import Member
 from loyalty.audit import audit
+from loyalty.audit.scope import fetch
 from loyalty.close import close_due_days
 from loyalty.models import DayClose, Entry, EntrySeal
 from loyalty.movements import burn
@@ -131,6 +132,36 @@ class TestEntries:
         text = f"{head}|0|0|0|0||0||{{}}"
 
         assert bytes(EntrySeal.objects.get(pk=burned.pk).digest) == hashlib.sha256(text.encode()).digest()[:16]
+
+    def test_anybody_can_work_the_digest_over_a_day_s_entries_out_again(self) -> None:
+        """One block of 4096 ids; the digest of the day is over the digests of its blocks."""
+        (text,) = fetch("SELECT loyalty_entry_text(e) FROM loyalty_entry AS e WHERE key = 'in'")[0]
+        block = hashlib.sha256(text.encode()).digest()
+
+        assert bytes(DayClose.objects.get(number=1).entries_digest) == hashlib.sha256(block).digest()
+
+    def test_days_closed_before_there_was_a_digest_over_their_entries_are_proved_by_their_seals(self) -> None:
+        tamper(DayClose, "UPDATE loyalty_dayclose SET entries_digest = '' WHERE number = 3")
+        tamper(DayClose, "UPDATE loyalty_dayclose AS c SET digest = loyalty_close_digest(c) WHERE number = 3")
+        assert audit().ok
+
+        tamper(Entry, "UPDATE loyalty_entry SET reason = 'b' WHERE key = 'his'")
+        assert found("entry_is_as_sealed") == [(entry("his").account_id, f"entry {entry('his').pk}")]
+
+    def test_days_whose_entries_lie_among_those_of_another_are_told_apart(
+        self, xiaolu: Member, dayong: Member, at: datetime
+    ) -> None:
+        """Two slow imports took ids before and after an entry of the day before theirs."""
+        for key, day in (("first", 5), ("between", 4), ("last", 5)):
+            write(earned(xiaolu, 5, key=key, at=at + day * DAY), at=at + day * DAY)
+        close_due_days(at + 6 * DAY)
+        days = {seal.entry_id: seal.close_id for seal in EntrySeal.objects.all()}
+        assert [days[entry(key).pk] for key in ("first", "between", "last")] == [6, 5, 6]
+        assert audit().ok
+
+        tamper(Entry, "UPDATE loyalty_entry SET reason = 'b' WHERE key = 'between'")
+        assert checks() == {"entry_is_as_sealed"}
+        assert found("entry_is_as_sealed") == [(xiaolu.pk, f"entry {entry('between').pk}")]
 
 
 @pytest.mark.django_db
