@@ -73,7 +73,8 @@ JOURNAL = {"loyalty/journal.py", "loyalty/renewals.py", "loyalty/nightly.py", "l
 HARMLESS = {
     "loyalty_lock",
     "loyalty_entry_digest", "loyalty_close_digest", "loyalty_entry_text", "loyalty_seals_digest",
-    "loyalty_entries_digest", "loyalty_policy", "loyalty_valid_until", "loyalty_revalue", "loyalty_returnable", "loyalty_fixed_day",
+    "loyalty_entries_digest", "loyalty_policy", "loyalty_valid_until", "loyalty_revalue",
+    "loyalty_returnable", "loyalty_fixed_day",
 }  # fmt: skip
 
 

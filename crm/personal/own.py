@@ -24,7 +24,10 @@ PERSON = (
     ),
     PersonalTable("tags", "crm.MemberTag", ("member",), ("tag__name", "added_at"), Fate.DELETED),
     PersonalTable(
-        "platform_grades", "crm.MemberPlatformGrade", ("member",), ("tool__name", "grade__name", "seen_at", "source", "order_no"),
+        "platform_grades",
+        "crm.MemberPlatformGrade",
+        ("member",),
+        ("tool__name", "grade__name", "seen_at", "source", "order_no"),
         Fate.DELETED,
     ),
     PersonalTable(

@@ -61,8 +61,8 @@ def counters(member_id: int, funds: int, at: datetime) -> list[Counter]:
 
 
 def offers_for(member_id: int, at: datetime) -> list[Offer]:
-    """Return what a member may take on the rung where he stands, cheapest first. A query, and one where a plan asks for a
-    tier."""
+    """Return what a member may take on the rung where he stands, cheapest first. A query, and one where a plan asks for
+    a tier."""
     plans = current_terms(at)
     return offers_of(plans, rank=rank_of(member_id, at) if any(one.tier for one in plans) else 0)
 
@@ -98,8 +98,8 @@ def plan_seen(member_id: int, plan_id: int, at: datetime) -> tuple[Terms | None,
 
 
 def counter_of(member_id: int, plan_id: int, funds: int, at: datetime) -> tuple[Counter, Sight] | None:
-    """Return one plan as it stands for a member with ``funds`` points at a moment, also when it is not offered then: the
-    refusal says so; and how much of it he would see. None when there is no such plan."""
+    """Return one plan as it stands for a member with ``funds`` points at a moment, also when it is not offered then:
+    the refusal says so; and how much of it he would see. None when there is no such plan."""
     plans = current_terms(at, plan_id=plan_id, evenly=True)
     if not plans:
         return None

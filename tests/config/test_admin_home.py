@@ -65,8 +65,8 @@ class TestHome:
         for points in range(1, 20):
             give_points(xiaolu, points)
         admin_client.get(reverse("admin:index"))
-        # Session with its login, members, orders, accounts, grants and mails that wait, what waits in the store, two questions
-        # for the empty state; the journal is remembered.
+        # Session with its login, members, orders, accounts, grants and mails that wait, what waits in the store, two
+        # questions for the empty state; the journal is remembered.
         with django_assert_num_queries(9):
             admin_client.get(reverse("admin:index"))
 

@@ -121,8 +121,8 @@ class TestList:
             OrderFactory(channel=shop, member=member)
             give_points(member, number + 1)
         client.get(reverse(LIST))
-        # Session with its login, two for permissions, two for filters, two counts, members, identities, channels, orders,
-        # tags, two for tiers, two figures of points.
+        # Session with its login, two for permissions, two for filters, two counts, members, identities, channels,
+        # orders, tags, two for tiers, two figures of points.
         with CaptureQueriesContext(connection) as queries:
             client.get(reverse(LIST))
         assert len(queries) == 16

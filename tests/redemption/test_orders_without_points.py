@@ -189,6 +189,6 @@ def test_the_page_costs_the_same_for_one_order_and_for_many(
     for orders in (1, 20):
         for number in range(orders + 1):
             buys(shop, at, number, lines=(line,))
-        # Session, login and member; the orders, the sets, lines and heads of the orders, the counters, the rules' names.
+        # Session, login and member; the orders, the sets, lines and heads of the orders, the counters, the rule names.
         with django_assert_num_queries(8):
             assert len(told(client)) == orders
