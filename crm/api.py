@@ -64,7 +64,7 @@ from crm.sso.sealing import Lost as SecretLost
 from crm.sso.sealing import seal, unseal
 from crm.stafflog import log_action, log_actions
 from crm.tier_words import amount_in_words, last_day, missing_in_words
-from crm.tiers.cards import ClaimableTier, LadderTier, TierCard, ladder, tier_card
+from crm.tiers.cards import TIER_LADDER, ClaimableTier, LadderTier, TierCard, ladder, tier_card, tier_card_of
 from crm.tiers.claims import ClaimRefusal, ClaimRefused, claim_tier
 from crm.tiers.defaults import Rung, add_missing_tiers, make_usual_tiers
 from crm.tiers.granting import GrantRefused, grant_tier
@@ -74,12 +74,14 @@ from crm.tiers.nightly import review_everybody
 from crm.tiers.presets import LoadedScheme, load_scheme_preset, preset_ladder
 from crm.tiers.progress import Waits, Way, WayLine
 from crm.tiers.review import ReviewReport
-from crm.tiers.schemebook import InvalidScheme
+from crm.tiers.scheme import Scheme
+from crm.tiers.schemebook import InvalidScheme, scheme_at
 from crm.tiers.schemebook import publish as publish_scheme
 
 __all__ = [
     "MEMBER_CHANGES",
     "OWN_CHANNEL",
+    "TIER_LADDER",
     "Answer",
     "Asked",
     "Buyer",
@@ -135,6 +137,7 @@ __all__ = [
     "ReturnsChange",
     "ReviewReport",
     "Rung",
+    "Scheme",
     "SecretLost",
     "SocialSite",
     "Source",
@@ -214,6 +217,7 @@ __all__ = [
     "register_personal",
     "remind",
     "review_everybody",
+    "scheme_at",
     "seal",
     "send_proof_code",
     "set_mail_preferences",
@@ -225,6 +229,7 @@ __all__ = [
     "take_shop_token",
     "tier_at",
     "tier_card",
+    "tier_card_of",
     "troubled_mails",
     "unlink_account",
     "unseal",

@@ -5,15 +5,25 @@ them is kept anywhere else, so that a session which is ended is ended at once, o
 """
 
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
-from django.contrib.auth import SESSION_KEY, get_user_model
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.db import connections, router
 from django.utils import timezone
 
 DEVICE, BEGAN, SEEN = "device", "began", "seen"  # Under these names a session keeps what its row repeats.
+
+# What a login consists of, in the order of its model.
+LOGIN = (
+    "id", "password", "last_login", "is_superuser", "username", "first_name", "last_name", "email", "is_staff",
+    "is_active", "date_joined",
+)  # fmt: skip
+_SESSION_AND_LOGIN = f"""
+SELECT s.session_data, {", ".join(f"u.{name}" for name in LOGIN)}
+  FROM crm_session AS s LEFT JOIN crm_user AS u ON u.id = s.user_id
+ WHERE s.session_key = %s AND s.expire_date > %s
+"""
 
 
 class SessionStore(DatabaseStore):
@@ -31,15 +41,16 @@ class SessionStore(DatabaseStore):
         """Read the session with its login; an ended, expired or unknown one is empty and has no key any more."""
         using = router.db_for_read(self.model)
         with connections[using].cursor() as cursor:
-            cursor.execute(_session_and_login(), [self.session_key, timezone.now()])
+            cursor.execute(_SESSION_AND_LOGIN, [self.session_key, timezone.now()])
             row = cursor.fetchone()
         if row is None:
             self._session_key = None
             return {}
         data, *columns = row
         if columns[0] is not None:
-            user = get_user_model()
-            self.login = user.from_db(using, [field.attname for field in user._meta.concrete_fields], columns)
+            from crm.models import User
+
+            self.login = User.from_db(using, LOGIN, columns)
         found: dict[str, Any] = self.decode(data)
         return found
 
@@ -49,17 +60,6 @@ class SessionStore(DatabaseStore):
         row.device = data.get(DEVICE, "")
         row.began_at, row.seen_at = _instant(data.get(BEGAN)), _instant(data.get(SEEN))
         return row
-
-
-@cache
-def _session_and_login() -> str:
-    user = get_user_model()._meta
-    columns = ", ".join(f'u."{field.column}"' for field in user.concrete_fields)
-    return f"""
-    SELECT s.session_data, {columns}
-      FROM crm_session AS s LEFT JOIN {user.db_table} AS u ON u.id = s.user_id
-     WHERE s.session_key = %s AND s.expire_date > %s
-    """
 
 
 def _instant(seconds: int | None) -> datetime | None:

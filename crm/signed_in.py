@@ -20,10 +20,8 @@ class SignedInMiddleware(AuthenticationMiddleware):
 
 
 def _user_of(request: Any) -> Any:
-    if not hasattr(request, "_cached_user"):
-        # Whatever is out of the common is Django's to decide: a former key, another way of signing in, an end of it.
-        request._cached_user = _login_of(request.session) or auth.get_user(request)
-    return request._cached_user
+    # Whatever is out of the common is Django's to decide: a former key, another way of signing in, an end of it.
+    return _login_of(request.session) or auth.get_user(request)
 
 
 def _login_of(session: Any) -> Any:

@@ -1,6 +1,6 @@
 """The daily sign-in: one a day, days in a row, and what they bring."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -31,6 +31,14 @@ class SignedIn:
     streak: int
     points: int
     repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignedDay:
+    """A day that a member signed in on: which day in a row it was, and the points it gave."""
+
+    streak: int
+    points: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +99,22 @@ def checkin_board(member_id: int, at: datetime, sets: PublishedSets) -> CheckInB
     if SIGN_IN not in rewarded_acts(sets, at):
         return None
     today = _day(at)
-    first = today.replace(day=1)
-    rows = {
-        row.day: row
-        for row in CheckIn.objects.filter(
-            member_id=member_id, day__gte=min(first, today - _DAY), day__lte=today
-        ).select_related("entry")
-    }
-    done = rows.get(today)
-    streak = _streak_of(done or rows.get(today - _DAY))
+    rows = CheckIn.objects.filter(
+        member_id=member_id, day__gte=min(today.replace(day=1), today - _DAY), day__lte=today
+    ).values_list("day", "streak", "entry__points")
+    days = {day: SignedDay(streak, points or 0) for day, streak, points in rows}
+    return board_from(days, member_id, at, sets)
+
+
+def board_from(
+    days: Mapping[date, SignedDay], member_id: int, at: datetime, sets: PublishedSets
+) -> CheckInBoard | None:
+    """What to show of sign-ins that were read before: those of this month up to today, and yesterday's."""
+    if SIGN_IN not in rewarded_acts(sets, at):
+        return None
+    today = _day(at)
+    done = days.get(today)
+    streak = _streak_of(done or days.get(today - _DAY))
     last = today if done else today - _DAY  # The day that the streak reaches up to.
     preview = ActPreview(SIGN_IN, member_id, at, sets)
 
@@ -108,10 +123,10 @@ def checkin_board(member_id: int, at: datetime, sets: PublishedSets) -> CheckInB
 
     return CheckInBoard(
         today=today,
-        signed=frozenset(day for day in rows if day >= first),
+        signed=frozenset(day for day in days if day >= today.replace(day=1)),
         streak=streak,
         done=done is not None,
-        earned=done.entry.points if done and done.entry else 0,
+        earned=done.points if done else 0,
         offer=0 if done else worth(1),
         tomorrow=worth(1 if done else 2),
         bonus=_next_bonus(preview, last, streak, at),
@@ -156,7 +171,7 @@ def _rows(member_id: int, days: Collection[date]) -> dict[date, CheckIn]:
     return {row.day: row for row in found}
 
 
-def _streak_of(row: CheckIn | None) -> int:
+def _streak_of(row: CheckIn | SignedDay | None) -> int:
     return row.streak if row else 0
 
 

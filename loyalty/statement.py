@@ -240,10 +240,11 @@ def _lines(entries: "QuerySet[Entry]", limit: int) -> list[StatementLine]:
         "about__lot__expires_at", "about__lot__remaining", "actor__username",
     )[:limit]  # fmt: skip
     names = rule_names({row["trace"]["set"] for row in rows if tells_names(row["trace"])})
-    return [_line(row, names.get(row["trace"].get("set"), {})) for row in rows]
+    return [line_of(row, names.get(row["trace"].get("set"), {})) for row in rows]
 
 
-def _line(row: Mapping[str, Any], names: Mapping[str, str]) -> StatementLine:
+def line_of(row: Mapping[str, Any], names: Mapping[str, str]) -> StatementLine:
+    """Make a line of what was read of its entry; ``names`` are what the shop calls the rules of its set."""
     # A maturation has no lot of its own: it speaks of the lot that its accrual made.
     matured = row["kind"] == EntryKind.MATURATION
     return StatementLine(

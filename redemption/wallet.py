@@ -1,5 +1,6 @@
 """The coupons that a member holds."""
 
+import json
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -12,6 +13,25 @@ COUPON_CHANGES = """
 (SELECT concat(max(c.id), '.', count(*) FILTER (WHERE c.state = 'issued')) FROM redemption_coupon AS c
   WHERE c.member_id = m.id)
 """
+
+
+# SQL text: the first coupons that the member ``m`` can still use, as ``ready_of`` reads them.
+READY_COUPONS = """
+(SELECT json_agg(json_build_array(ready.id, ready.code, ready.yuan, ready.expires_at))::text
+   FROM (SELECT c.id, c.code, c.yuan, c.expires_at
+           FROM redemption_coupon AS c
+          WHERE c.member_id = m.id AND c.state = 'issued' AND c.expires_at > %(at)s
+          ORDER BY c.expires_at, c.id
+          LIMIT %(coupons)s) AS ready)
+"""
+
+
+def ready_of(value: str | None) -> list[Coupon]:
+    """Read what ``READY_COUPONS`` found: coupons as far as a ticket shows them, not to be saved."""
+    return [
+        Coupon(pk=pk, code=code, yuan=yuan, expires_at=datetime.fromisoformat(expires_at))
+        for pk, code, yuan, expires_at in json.loads(value or "[]")
+    ]
 
 
 def ready_coupons(member_id: int, at: datetime) -> QuerySet[Coupon]:

@@ -17,7 +17,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """What a member may do. One query, and one more where the profile is rewarded."""
+    """What a member may do."""
 
     profile: bool = False
     campaign: bool = False
@@ -27,11 +27,11 @@ class Ways:
         return self.profile or self.campaign or self.referral
 
 
-def ways_to_earn(member_id: int, sets: loyalty.PublishedSets, at: datetime) -> Ways:
-    """Return what the rules in force reward."""
+def ways_to_earn(sets: loyalty.PublishedSets, at: datetime, *, profile_rewarded: bool) -> Ways:
+    """Return what the rules in force reward a member who has had his gift for the profile, or has not."""
     acts = loyalty.rewarded_acts(sets, at)
     return Ways(
-        profile=Way.PROFILE in acts and not loyalty.profile_rewarded(member_id),
+        profile=Way.PROFILE in acts and not profile_rewarded,
         campaign=Way.CAMPAIGN in acts,
         referral=Way.REFERRAL in acts,
     )

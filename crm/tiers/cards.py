@@ -5,7 +5,7 @@ says what it waits for.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,12 +28,12 @@ from crm.tiers.windows import Window, next_review_day, window_start
 
 _TICK = timedelta(microseconds=1)
 
-# Every tier of the shop, with the grant by which the member holds it, the offer by which he may take it, and when an
-# offer of it lapsed.
+# Every tier of the shop, with the grant by which ``%(member)s`` holds it at ``%(at)s``, the offer by which he may take
+# it, and when an offer of it lapsed.
 _LADDER = f"""
 SELECT t.code, t.name, t.rank, t.discount_percent,
        g.begins_at, g.ends_at, g.source, g.locked, g.restart_at,
-       o.id, o.kind, o.until, o.figures, s.validity_months,
+       o.id, o.kind, o.until, o.figures::text, s.validity_months,
        (SELECT max(p.closed_at) FROM crm_tieroffer AS p
          WHERE p.member_id = %(member)s AND p.tier_id = t.id AND p.state = 'lapsed' AND p.kind = 'up')
   FROM crm_tier AS t
@@ -43,6 +43,21 @@ SELECT t.code, t.name, t.rank, t.discount_percent,
   LEFT JOIN crm_tierscheme AS s ON s.id = o.scheme_id
  ORDER BY t.rank
 """
+
+
+# SQL text: the same as one value, which ``tier_card_of`` reads.
+_COLUMNS = (
+    "code", "name", "rank", "percent", "begins_at", "ends_at", "source", "locked", "restart_at", "offer", "kind",
+    "until", "figures", "months", "lapsed_at",
+)  # fmt: skip
+TIER_LADDER = f"""
+(SELECT json_agg(json_build_array({", ".join(f"rung.{name}" for name in _COLUMNS)}) ORDER BY rung.rank)::text
+   FROM ({_LADDER}) AS rung ({", ".join(_COLUMNS)}))
+"""
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "percent": Decimal,
+    **dict.fromkeys(("begins_at", "ends_at", "restart_at", "until", "lapsed_at"), datetime.fromisoformat),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +116,20 @@ def ladder() -> tuple[LadderTier, ...]:
 
 def tier_card(member_id: int, at: datetime) -> TierCard:
     """Say where a member stands at an instant. Five queries, one where the shop has no tiers, two without a scheme."""
-    found = _find(member_id, at)
-    if not found.tiers:
-        return TierCard(())
-    scheme = scheme_at(at)
+    with connection.cursor() as cursor:
+        cursor.execute(_LADDER, {"member": member_id, "at": at})
+        rows = cursor.fetchall()
+    return _card(rows, member_id, at, scheme_at(at)) if rows else TierCard(())
+
+
+def tier_card_of(value: str | None, member_id: int, at: datetime, scheme: Scheme | None) -> TierCard:
+    """Read what ``TIER_LADDER`` found. One query more under a scheme with rungs, for how far the member has come."""
+    rows = json.loads(value, parse_float=Decimal) if value else []
+    return _card([_read_row(row) for row in rows], member_id, at, scheme) if rows else TierCard(())
+
+
+def _card(rows: Sequence[Sequence[Any]], member_id: int, at: datetime, scheme: Scheme | None) -> TierCard:
+    found = _find(rows, at)
     zone = ZoneInfo(settings.PROGRAMME_TIME_ZONE)
     holding = found.holding
     base = next((tier for tier in found.tiers.values() if tier.rank == 0), None)
@@ -125,6 +150,13 @@ def tier_card(member_id: int, at: datetime) -> TierCard:
     )
 
 
+def _read_row(row: Sequence[Any]) -> list[Any]:
+    return [
+        _READERS[name](value) if value is not None and name in _READERS else value
+        for name, value in zip(_COLUMNS, row, strict=True)
+    ]
+
+
 @dataclass(slots=True)
 class _Found:
     """The ladder by rank, with what the member has of it; ``lapsed`` says when which rank was not taken in time."""
@@ -135,11 +167,8 @@ class _Found:
     lapsed: dict[int, datetime] = field(default_factory=dict)
 
 
-def _find(member_id: int, at: datetime) -> _Found:
+def _find(rows: Sequence[Sequence[Any]], at: datetime) -> _Found:
     found = _Found()
-    with connection.cursor() as cursor:
-        cursor.execute(_LADDER, {"member": member_id, "at": at})
-        rows = cursor.fetchall()
     for code, name, rank, percent, *grant_and_offer in rows:
         begins_at, ends_at, source, locked, restart_at, *offer, lapsed_at = grant_and_offer
         tier = found.tiers[rank] = LadderTier(code, name, rank, percent)

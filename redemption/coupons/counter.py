@@ -10,7 +10,7 @@ from redemption.checkout import day_began, rank_of
 from redemption.coupons import refusals
 from redemption.coupons.seeing import all_as_seen, as_seen, sight_of
 from redemption.models import Coupon
-from redemption.offers import Offer, Terms, current_terms, offers_of, shelf
+from redemption.offers import Offer, Terms, current_terms, shelf
 from redemption.refusals import Refused
 from redemption.rewards.choices import Sight
 
@@ -58,13 +58,6 @@ def counters(member_id: int, funds: int, at: datetime) -> list[Counter]:
     had = limits_left(plans, member_id, at)
     seen = [_counter(terms, funds, rank, had[terms.plan_id]) for terms in plans]
     return sorted(seen, key=lambda counter: not counter.affordable)
-
-
-def offers_for(member_id: int, at: datetime) -> list[Offer]:
-    """Return what a member may take on the rung where he stands, cheapest first. A query, and one where a plan asks for
-    a tier."""
-    plans = current_terms(at)
-    return offers_of(plans, rank=rank_of(member_id, at) if any(one.tier for one in plans) else 0)
 
 
 def counter_for(

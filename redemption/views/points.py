@@ -13,14 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from crm.api import Buyer, ClaimState, claim_member, find_claim, note_visit, tier_card
+from crm.api import Buyer, ClaimState, claim_member, find_claim, note_visit
 from loyalty import api as loyalty
-from redemption.coupons.counter import offers_for
+from redemption.home_page import read_by_all, read_own
 from redemption.kept_pages import kept_page, stamped_buyer
-from redemption.offers import current_offers, shelf, worth_rounded_down
+from redemption.offers import current_offers, offers_of, shelf, worth_rounded_down
 from redemption.views.buyers import before_id, for_buyers
 from redemption.visitors import recognise
-from redemption.wallet import ready_coupons
 from redemption.ways import ways_to_earn
 
 LATEST = 5  # Lines of history on the points page.
@@ -62,10 +61,10 @@ def _without_member(request: HttpRequest, at: datetime) -> HttpResponse:
 
 def _home_context(buyer: Buyer, at: datetime) -> dict[str, Any]:
     """What the page shows. Whatever of it may change must be in the buyer's stamp, or may show a minute later."""
-    sets = loyalty.published_sets()
-    summary = loyalty.summary(buyer.member_id, at)
-    offers = offers_for(buyer.member_id, at)
-    ready = list(ready_coupons(buyer.member_id, at)[: SHOWN_COUPONS + 1])
+    shared = read_by_all(at)
+    own = read_own(buyer.member_id, at, shared, lines=LATEST, coupons=SHOWN_COUPONS + 1)
+    summary = own.points.summary
+    offers = offers_of(shared.terms, rank=own.tier.tier.rank if own.tier.tier else 0)
     return {
         "page": "home",
         "buyer": buyer,
@@ -74,12 +73,12 @@ def _home_context(buyer: Buyer, at: datetime) -> dict[str, Any]:
         "worth": worth_rounded_down(summary.spendable, offers),
         "offers": shelf(offers, summary.spendable - summary.debt)[:SHOWN_OFFERS],
         "more_offers": len(offers) > SHOWN_OFFERS,
-        "tier": tier_card(buyer.member_id, at),
-        "board": loyalty.checkin_board(buyer.member_id, at, sets),
-        "ways": ways_to_earn(buyer.member_id, sets, at),
-        "coupons": ready[:SHOWN_COUPONS],
-        "more_coupons": len(ready) > SHOWN_COUPONS,
-        "lines": _shown(loyalty.history(buyer.member_id, limit=LATEST)),
+        "tier": own.tier,
+        "board": own.points.board,
+        "ways": ways_to_earn(shared.sets, at, profile_rewarded=own.points.profile_rewarded),
+        "coupons": own.coupons[:SHOWN_COUPONS],
+        "more_coupons": len(own.coupons) > SHOWN_COUPONS,
+        "lines": _shown(own.points.lines),
     }
 
 

@@ -10,7 +10,7 @@ from django.test import Client, override_settings
 from pytest_django import DjangoAssertNumQueries
 
 from crm.models import Member, Session, User
-from crm.sessions import SessionStore
+from crm.sessions import LOGIN, SessionStore
 from tests.factories import UserFactory
 
 MODEL = "django.contrib.auth.backends.ModelBackend"
@@ -48,6 +48,10 @@ def test_it_costs_no_query_of_its_own(
 
     assert answer.wsgi_request.user == user
     assert answer.wsgi_request.user.username == "xiaolu"
+
+
+def test_the_whole_login_is_read() -> None:
+    assert [field.attname for field in User._meta.concrete_fields] == list(LOGIN)
 
 
 def test_whoever_is_shut_out_is_out_at_once(user: User) -> None:
