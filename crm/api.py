@@ -39,7 +39,9 @@ from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_fact
 from crm.order_stream import PaidOrder, count_paid_orders, first_and_last_paid, ids_of_orders_since, paid_orders
 from crm.own_orders import OWN_CHANNEL, OwnOrder, OwnRefund, record_own_orders
 from crm.own_profile import OwnProfile, complete_profile, members_born_on, own_profile, whole_phone
+from crm.personal.erasing import EraseRefused, Outlook, erase_member, look_ahead, own_wish
 from crm.personal.file import everything_held, shown_tables
+from crm.personal.own import without
 from crm.personal.registry import (
     Erasure,
     ErasureRules,
@@ -95,6 +97,7 @@ __all__ = [
     "ContactWay",
     "Contacts",
     "Device",
+    "EraseRefused",
     "Erasure",
     "ErasureRules",
     "Fate",
@@ -119,6 +122,7 @@ __all__ = [
     "OrderChanges",
     "OrderDetails",
     "OrderStatus",
+    "Outlook",
     "OwnOrder",
     "OwnProfile",
     "OwnRefund",
@@ -166,6 +170,7 @@ __all__ = [
     "count_paid_orders",
     "devices_of",
     "end_all_sessions",
+    "erase_member",
     "everything_held",
     "find_claim",
     "finished_import",
@@ -187,6 +192,7 @@ __all__ = [
     "locked_jobs",
     "log_action",
     "log_actions",
+    "look_ahead",
     "mail_preferences",
     "make_newcomers",
     "make_usual_tiers",
@@ -200,6 +206,7 @@ __all__ = [
     "open_sites",
     "order_facts",
     "own_profile",
+    "own_wish",
     "paid_orders",
     "pending_account",
     "percent_in_words",
@@ -234,4 +241,5 @@ __all__ = [
     "unlink_account",
     "unseal",
     "whole_phone",
+    "without",
 ]

@@ -23,6 +23,34 @@ _RANKS = {
     "payments": ["", *PaymentKind.values],
 }
 
+# An order of a member who was erased is known, and stays his: what a later report says of the person is not read. One
+# that is new brings a new member, whoever the buyer was.
+_FORGOTTEN = """
+WITH orders AS (
+    UPDATE crm_stage_order AS s
+       SET buyer = NULL, name = NULL, email = NULL, phone = NULL, seen_at = NULL, raw = '{}'
+      FROM crm_order AS o
+      JOIN crm_member AS m ON m.id = o.member_id AND m.erased_at IS NOT NULL
+     WHERE o.channel_id = %(channel)s AND o.external_no = s.external_no
+       AND EXISTS (SELECT FROM crm_member WHERE erased_at IS NOT NULL)
+)
+UPDATE crm_stage_refund AS s
+   SET buyer = NULL, name = NULL, email = NULL, phone = NULL, reason = ''
+ WHERE EXISTS (SELECT FROM crm_member WHERE erased_at IS NOT NULL)
+   AND (
+       EXISTS (
+           SELECT FROM crm_order AS o
+             JOIN crm_member AS m ON m.id = o.member_id AND m.erased_at IS NOT NULL
+            WHERE o.channel_id = %(channel)s AND o.external_no = s.order_no
+       )
+       OR EXISTS (
+           SELECT FROM crm_refund AS r
+             JOIN crm_member AS m ON m.id = r.member_id AND m.erased_at IS NOT NULL
+            WHERE r.channel_id = %(channel)s AND r.external_no = s.external_no
+       )
+   )
+"""
+
 # A buyer seen for the first time becomes a member of his own. Members are found by identity and nothing else: two
 # buyers with the same phone or mail address stay two.
 _NEW_MEMBERS = """
@@ -245,6 +273,7 @@ def merge(cursor: CursorWrapper, channel_id: int, at: datetime) -> Merged:
     values: dict[str, Any] = {"channel": channel_id, "at": at, **_RANKS}
     merged = Merged()
 
+    cursor.execute(_FORGOTTEN, values)
     cursor.execute(_NEW_MEMBERS, values)
     merged.members_new = cursor.rowcount
     cursor.execute(_CONTACTS, values)

@@ -43,7 +43,7 @@ def _other_headline(line: StatementLine) -> str:
     if line.kind is EntryKind.OPENING and "past" in line.trace:
         return _("For earlier purchases")
     if line.kind is EntryKind.ADJUSTMENT:
-        return _("Given by the shop") if line.points > 0 else _("Deducted by the shop")
+        return _adjustment_headline(line)
     if line.kind is EntryKind.ACCRUAL and line.trace.get("act") in KINDS:
         return str(KINDS[line.trace["act"]].label)
     if line.kind is EntryKind.ACCRUAL:
@@ -55,6 +55,12 @@ def _other_headline(line: StatementLine) -> str:
     if line.kind is EntryKind.REVERSAL:
         return _("Spent points given back") if line.points > 0 else _("Returned goods")
     return str(line.kind.label)
+
+
+def _adjustment_headline(line: StatementLine) -> str:
+    if "erased" in line.trace:
+        return _("Given up with the erased data")
+    return _("Given by the shop") if line.points > 0 else _("Deducted by the shop")
 
 
 def explain(line: StatementLine) -> list[str]:

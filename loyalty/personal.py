@@ -1,9 +1,15 @@
-"""What this floor holds about a member."""
+"""What this floor holds about a member, and what becomes of it."""
+
+from datetime import datetime
 
 from django.db.models import F, Func, TextField, Value
 from django.db.models.functions import Cast, Substr
+from django.utils.translation import ngettext
 
-from crm.api import Fate, PersonalTable
+from crm.api import Erasure, ErasureRules, Fate, Loss, PersonalTable, without
+from loyalty.forfeiting import forfeit
+from loyalty.journal import lock_accounts
+from loyalty.statement import summary
 
 _STAFF = "It names people of the shop's staff, not buyers."
 # As long as a link's own, and nobody knows it.
@@ -40,9 +46,7 @@ TABLES = (
         Fate.EMPTIED, "The points and the reason, as in the journal; the name and the contact in the file's row go.",
         emptied={
             "who": "", "contact": "", "value": "",
-            "detail": Func(
-                F("detail"), Value("newcomer", output_field=TextField()), arg_joiner=" - ", template="(%(expressions)s)"
-            ),
+            "detail": without(F("detail"), "newcomer"),
         },
     ),
     PersonalTable(
@@ -75,3 +79,22 @@ LEFT_OUT = {
         _STAFF,
     ),
 }  # fmt: skip
+
+
+def _losses(member_id: int, at: datetime) -> list[Loss]:
+    held = summary(member_id, at)
+    losses = []
+    if held.spendable:
+        text = ngettext("%(points)s point", "%(points)s points", held.spendable) % {"points": f"{held.spendable:,}"}
+        losses.append(Loss("points", held.spendable, text))
+    if held.pending:
+        text = ngettext("%(points)s pending point", "%(points)s pending points", held.pending)
+        losses.append(Loss("pending", held.pending, text % {"points": f"{held.pending:,}"}))
+    return losses
+
+
+def _act(erasure: Erasure) -> None:
+    forfeit([erasure.member_id], at=erasure.at, reason=erasure.reason, actor_id=erasure.actor_id)
+
+
+RULES = ErasureRules(lock=lambda member_id: lock_accounts([], also=[member_id]), losses=_losses, act=_act)

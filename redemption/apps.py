@@ -7,7 +7,7 @@ class RedemptionConfig(AppConfig):
     verbose_name = _("Redemption store")
 
     def ready(self) -> None:
-        from crm.api import leave_out, on_orders_changed, register_personal
+        from crm.api import leave_out, on_orders_changed, register_erasure, register_personal
         from loyalty.api import on_night
         from redemption import personal
         from redemption.coupons.ending import end_expired
@@ -16,4 +16,5 @@ class RedemptionConfig(AppConfig):
         on_orders_changed(on_orders)
         on_night("coupons", end_expired)
         register_personal(*personal.TABLES)
+        register_erasure("redemption", personal.RULES)
         leave_out(personal.LEFT_OUT)

@@ -1,9 +1,18 @@
-"""What this floor holds about a member."""
+"""What this floor holds about a member, and what becomes of it."""
 
-from django.db.models import Q
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from crm.api import Fate, PersonalTable
+from crm.api import Erasure, ErasureRules, Fate, Loss, PersonalTable
+from redemption.choices import CouponState
+from redemption.coupons.voiding import void_coupons
+from redemption.models import Address, Coupon, Redemption
+from redemption.rewards.choices import RedemptionState
+from redemption.rewards.life import OPEN
 from redemption.rewards.own import HANDED_OUT
 
 _STAFF = "It names people of the shop's staff, not buyers."
@@ -57,3 +66,36 @@ LEFT_OUT = {
         ("redemption.Embed", "redemption.PaymentKey", "redemption.SpentCall", "redemption.StockChange"), _STAFF
     ),
 }
+
+# Somebody has still to do something, or the parcel is on its way to an address that would be gone.
+_UNFINISHED = (*OPEN, RedemptionState.SHIPPED)
+_NAMED = 5
+
+
+def _obstacles(member_id: int, _at: datetime) -> list[str]:
+    unfinished = Redemption.objects.filter(member=member_id, state__in=_UNFINISHED).order_by("pk")
+    return [
+        _now("Redemption %(number)s is not finished yet (%(state)s).")
+        % {"number": redemption.number, "state": RedemptionState(redemption.state).label}
+        for redemption in unfinished[:_NAMED]
+    ]
+
+
+def _usable(member_id: int, at: datetime) -> "QuerySet[Coupon]":
+    return Coupon.objects.filter(member=member_id, state=CouponState.ISSUED, expires_at__gt=at)
+
+
+def _losses(member_id: int, at: datetime) -> list[Loss]:
+    coupons = _usable(member_id, at).count()
+    text = ngettext("%(coupons)s coupon that is not used yet", "%(coupons)s coupons that are not used yet", coupons)
+    return [Loss("coupons", coupons, text % {"coupons": coupons})] if coupons else []
+
+
+def _act(erasure: Erasure) -> None:
+    coupons = list(_usable(erasure.member_id, erasure.at).values_list("pk", flat=True))
+    if coupons:
+        void_coupons(coupons, reason=erasure.reason, actor_id=erasure.actor_id, at=erasure.at)
+    Address.objects.filter(member=erasure.member_id, removed_at=None).update(removed_at=erasure.at)
+
+
+RULES = ErasureRules(obstacles=_obstacles, losses=_losses, act=_act)

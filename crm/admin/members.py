@@ -21,6 +21,7 @@ from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from crm.admin import member_panels
+from crm.admin.member_data import data_view, erase_view
 from crm.admin.member_import import MemberImportExportMixin
 from crm.admin.member_search import find_members
 from crm.admin.tags import TagFilter, member_tags_view, tag_many
@@ -152,7 +153,13 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
             wrapped: Callable[..., HttpResponse] = self.admin_site.admin_view(partial(view, self))
             return path(f"<int:member_id>/{route}/", wrapped, name=f"crm_member_{name}")
 
-        return [page("tags", "tags", member_tags_view), page("tier", "tier", grant_view), *super().get_urls()]
+        return [
+            page("tags", "tags", member_tags_view),
+            page("tier", "tier", grant_view),
+            page("data", "data", data_view),
+            page("erase", "erase", erase_view),
+            *super().get_urls(),
+        ]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions: dict[str, Any] = super().get_actions(request)
@@ -164,6 +171,11 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
         else:
             fields = ["name", ("shown_email", "shown_phone"), "note"]
         return [*fields, "joined_at"] if obj is not None else fields
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """A row that stands for nobody any more is not filled anew."""
+        erased = isinstance(obj, Member) and obj.erased_at is not None
+        return not erased and bool(super().has_change_permission(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -67,6 +67,7 @@ ACTIONS: dict[str, Promise] = {
     "member.claim": _("Signed in for the first time"),
     "member.change": _("Changed a member"),
     "member.data": _("Downloaded all that is held about a member"),
+    "member.erase": _("Erased a member's data"),
     "member.mail_preferences": _("Chose which mails to get"),
     "member.own_profile": _("Filled in the own profile"),
     "member.sign_on": _("Came through the shop for the first time"),

@@ -30,6 +30,8 @@ class Member(models.Model):
         verbose_name=_("login"),
     )
     joined_at = models.DateTimeField(_("member since"))
+    # From then on the row stands for nobody: it keeps the number that the journal names.
+    erased_at = models.DateTimeField(_("data erased"), null=True, blank=True, editable=False)
     tags = models.ManyToManyField(
         "crm.Tag",
         through="crm.MemberTag",
@@ -45,6 +47,8 @@ class Member(models.Model):
         indexes = [
             models.Index(Lower("email"), name="crm_member_email", condition=~models.Q(email="")),
             models.Index("phone", name="crm_member_phone", condition=~models.Q(phone="")),
+            # Few, and looked for by every import.
+            models.Index("id", name="crm_member_erased", condition=models.Q(erased_at__isnull=False)),
             GinIndex(
                 OpClass(models.F("name"), name="gin_trgm_ops"),
                 name="crm_member_name_trgm",
@@ -56,6 +60,7 @@ class Member(models.Model):
                 _("Can see phones, mail addresses and postal addresses in full"),
             ),
             ("export_member", _("Can export members")),
+            ("erase_member", _("Can erase a member's data")),
         ]
 
     def __str__(self) -> str:

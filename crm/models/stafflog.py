@@ -7,7 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class StaffAction(models.Model):
-    """One act of a person on points, members, tiers, coupons or exports. Rows are never changed or deleted."""
+    """One act of a person on points, members, tiers, coupons or exports. Rows are never changed or deleted; only
+    an address of a member who was erased goes out of the details."""
 
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -33,9 +34,19 @@ class StaffAction(models.Model):
         verbose_name_plural = _("staff log")
         ordering = ["-id"]
         triggers = [
-            pgtrigger.Protect(
+            # Erasing a member (crm.personal.erasing) takes what is personal out of the details, and nothing else.
+            pgtrigger.Trigger(
                 name="staffaction_append_only",
+                level=pgtrigger.Row,
+                when=pgtrigger.Before,
                 operation=pgtrigger.Update | pgtrigger.Delete,
+                func="""
+                    IF TG_OP = 'UPDATE' AND current_setting('crm.erasing', true) = 'on'
+                       AND to_jsonb(NEW) - 'details' = to_jsonb(OLD) - 'details' THEN
+                        RETURN NEW;
+                    END IF;
+                    RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME USING ERRCODE = 'PK002';
+                """,
             )
         ]
 

@@ -10,6 +10,12 @@ _RANDOM = Cast(Func(function="gen_random_uuid"), CharField())
 # Nobody finds a buyer by such a name, and nothing leads from it to the one that he had.
 A_PSEUDONYM = Concat(Value("erased-"), _RANDOM)
 
+
+def without(column: F, key: str) -> Func:
+    """A JSON object without one of its keys."""
+    return Func(column, Cast(Value(key), TextField()), arg_joiner=" - ", template="(%(expressions)s)")
+
+
 PERSON = (
     PersonalTable(
         "profile", "crm.Member", ("pk",), ("name", "email", "phone", "birthday", "note", "joined_at"),
@@ -39,6 +45,10 @@ LOGIN = (
     PersonalTable(
         "login", "crm.User", ("member",), ("username", "email", "first_name", "last_name", "last_login", "date_joined"),
         Fate.EMPTIED, "A closed login with a random name, because the log names who did what.", title=_("login"),
+        emptied={
+            "username": A_PSEUDONYM, "email": "", "first_name": "", "last_name": "", "password": "!",
+            "is_active": False,
+        },
     ),
     PersonalTable("login_addresses", "account.EmailAddress", ("user__member",), ("email", "verified"), Fate.DELETED),
     PersonalTable(
@@ -69,7 +79,7 @@ ORDERS = (
             "paid_at", "shipped_at", "completed_at", "closed_at", "close_reason", "raw",
         ),
         Fate.EMPTIED, "The trade itself, for the books; names, phones and postal addresses go.",
-        emptied={"raw": Value("{}", output_field=TextField())},
+        emptied={"raw": {}},
     ),
     PersonalTable(
         "order_lines", "crm.OrderLine", ("order__member",),
@@ -111,7 +121,7 @@ CONTACT = (
     PersonalTable(
         "log", "crm.StaffAction", ("member", "actor__member"), ("at", "action", "reason", "details"),
         Fate.EMPTIED, "What was done, when and why; the address that a first sign-in noted goes.",
-        emptied={"details": Func(F("details"), Value("email"), arg_joiner=" - ", template="(%(expressions)s)")},
+        emptied={"details": without(F("details"), "email")},
     ),
 )  # fmt: skip
 

@@ -87,8 +87,8 @@ def models_left_out() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """That a member's data is erased at a moment. ``actor_id`` is his own login, or a person's of the shop, who gives a
-    ``reason``."""
+    """That a member's data is erased at a moment. ``actor_id`` is his own login, or a person's of the shop; ``reason``
+    is never empty."""
 
     member_id: int
     at: datetime
@@ -109,11 +109,12 @@ class Loss:
 class ErasureRules:
     """What a floor has to say about an erasure.
 
-    ``obstacles`` are sentences that say what must come to an end before, ``losses`` what is lost; both are asked again
-    under the lock. ``act`` does what is more than deleting and emptying rows; it comes before that, the upper floors
-    first, and its caller has locked the member's row.
+    ``lock`` takes what the floor locks first; the member's row is locked before. ``obstacles`` are sentences that say
+    what must come to an end before, ``losses`` what is lost; both are asked again under the locks. ``act`` does what is
+    more than deleting and emptying rows; it comes before that, the upper floors first.
     """
 
+    lock: Callable[[int], None] = lambda _member_id: None
     obstacles: Callable[[int, datetime], list[str]] = lambda _member_id, _at: []
     losses: Callable[[int, datetime], list[Loss]] = lambda _member_id, _at: []
     act: Callable[[Erasure], None] = lambda _erasure: None

@@ -71,7 +71,8 @@ def look_at_shop_token(token: str, purpose: Purpose, at: datetime) -> int | None
 
 def still_vouched_for(guest: Guest) -> bool:
     """Say whether what a token once opened may stay open: its key is in force, and the member's login not closed."""
-    members = Member.objects.filter(Q(user=None) | Q(user__is_active=True, user__is_staff=False), pk=guest.member_id)
+    usable = Q(user=None) | Q(user__is_active=True, user__is_staff=False)
+    members = Member.objects.filter(usable, pk=guest.member_id, erased_at=None)
     key = ShopKey.objects.filter(pk=guest.key_pk, channel=guest.channel_id, revoked_at=None)
     return key.filter(Exists(members)).exists()
 

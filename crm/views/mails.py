@@ -23,7 +23,7 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
     ``List-Unsubscribe=One-Click`` is what mail programs post (RFC 8058).
     """
     link = read_stop_token(token)
-    if link is None or not Member.objects.filter(pk=link.member_id).exists():
+    if link is None or not Member.objects.filter(pk=link.member_id, erased_at=None).exists():
         raise Http404
     if request.method == "POST":
         _act(link, request.POST.get("act", ""))

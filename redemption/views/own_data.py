@@ -1,13 +1,25 @@
-"""Everything that the shop holds about the buyer: what that is, and the file with all of it."""
+"""Everything that the shop holds about the buyer: the file with all of it, and its end."""
 
 from allauth.core import ratelimit
+from django.contrib.auth import logout
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
 
-from crm.api import Buyer, everything_held, log_action, shown_tables
+from crm.api import (
+    Buyer,
+    EraseRefused,
+    Erasure,
+    erase_member,
+    everything_held,
+    log_action,
+    look_ahead,
+    own_wish,
+    shown_tables,
+)
 from loyalty import api as loyalty
 from redemption.views.buyers import for_buyers
 from redemption.views.fresh_code import proof_first
@@ -33,3 +45,41 @@ def own_data(request: HttpRequest, buyer: Buyer) -> HttpResponseBase:
     day = at.astimezone(loyalty.programme_zone()).date()
     file = everything_held(buyer.member_id, at)
     return FileResponse(file, as_attachment=True, filename=f"my-data-{day}.zip", content_type=ZIP)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_buyers
+def erase(request: HttpRequest, buyer: Buyer) -> HttpResponseBase:
+    """Say what would be lost and what has to end first; on POST, once that is ticked and after a fresh code, erase."""
+    at = timezone.now()
+    asked = proof_first(request, at)
+    if asked is not None:
+        return asked
+    outlook = look_ahead(buyer.member_id, at)
+    error = ""
+    if request.method == "POST" and not outlook.obstacles:
+        if "understood" not in request.POST:
+            error = _("Please tick the box first.")
+        elif set(request.POST.getlist("lost")) != {f"{loss.code}:{loss.number}" for loss in outlook.losses}:
+            error = _("What you would lose has changed meanwhile. Please look once more.")
+        else:
+            return _erased(request, buyer)
+    return render(request, "redemption/erase.html", {"page": "me", "outlook": outlook, "error": error})
+
+
+def _erased(request: HttpRequest, buyer: Buyer) -> HttpResponse:
+    user_id = request.user.pk
+    if user_id is None:
+        return redirect("redemption:home")
+    try:
+        erase_member(Erasure(buyer.member_id, timezone.now(), actor_id=user_id, reason=own_wish()))
+    except EraseRefused:
+        return redirect("redemption:erase")
+    logout(request)
+    return redirect("redemption:erased")
+
+
+@require_safe
+def erased(request: HttpRequest) -> HttpResponse:
+    """What a buyer reads when his data is gone. It says nothing about anybody."""
+    return render(request, "redemption/erased.html")

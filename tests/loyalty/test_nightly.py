@@ -264,6 +264,7 @@ class TestTheNight:
         assert figures == {
             "mature": (5, 5, 150),
             "lapse": (5, 5, 50),
+            "erased": (0, 0, 0),
             "coupons": (0, 0, 0),
             "policy": (0, 0, 0),
             "expire": (5, 5, 250),
@@ -369,7 +370,7 @@ class TestCommand:
         lines = self.run()
 
         assert list(lines) == [
-            "mature", "lapse", "coupons", "policy", "expire", "birthdays", "referrals", "tiers", "tier_mails", "close",
+            "mature", "lapse", "coupons", "erased", "policy", "expire", "birthdays", "referrals", "tiers", "tier_mails", "close",
         ]  # fmt: skip
         assert lines["expire"].keys() == {"step", "accounts", "lots", "points", "seconds"}
         assert (lines["expire"]["accounts"], lines["expire"]["points"]) == (1, 50)

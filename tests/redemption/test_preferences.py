@@ -91,10 +91,10 @@ def test_strangers_sign_in_first(client: Client, db: None) -> None:
     assert client.get(PAGE)["Location"] == f"/account/login/code/?next={PAGE}"
 
 
-def test_the_page_costs_four_queries(
+def test_the_page_costs_three_queries(
     xiaolu: Member, sign_in: SignIn, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     client = sign_in(xiaolu)
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         client.get(PAGE)

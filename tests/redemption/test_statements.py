@@ -187,12 +187,12 @@ def test_a_month_is_whole_also_in_december() -> None:
     assert oldest == Period(date(2025, 12, 1), date(2025, 12, 31))
 
 
-def test_the_page_costs_three_queries(
+def test_the_page_costs_two_queries(
     moved: Member, sign_in: SignIn, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     client = sign_in(moved)
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         client.get("/me/statement/")
 
 
