@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('crm', '0011_grades_from_orders'),
+        ('crm', '0012_lists_of_members'),
     ]
 
     operations = [
