@@ -370,7 +370,8 @@ class TestCommand:
         lines = self.run()
 
         assert list(lines) == [
-            "mature", "lapse", "coupons", "erased", "policy", "expire", "birthdays", "referrals", "tiers", "tier_mails", "close",
+            "mature", "lapse", "coupons", "erased", "policy", "expire", "birthdays", "referrals", "tiers", "tier_mails",
+            "close",
         ]  # fmt: skip
         assert lines["expire"].keys() == {"step", "accounts", "lots", "points", "seconds"}
         assert (lines["expire"]["accounts"], lines["expire"]["points"]) == (1, 50)
