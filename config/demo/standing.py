@@ -38,6 +38,9 @@ def publish_tiers(at: datetime) -> None:
     plan.save()
 
 
+_GRADE_LIST = "会员等级.csv"
+
+
 def give_standing(channel: Channel, at: datetime) -> None:
     """Let the regular of the cast take her tier; give grades to some others, and keep two from every discount."""
     regular = _cast(channel, Role.REGULAR)
@@ -56,7 +59,8 @@ def give_standing(channel: Channel, at: datetime) -> None:
     holders = [(collector, grades[1])]
     holders += [(member, grades[place % len(grades)]) for place, member in enumerate(outsiders[_WHOLESALERS:])]
     MemberPlatformGrade.objects.bulk_create(
-        MemberPlatformGrade(member=member, tool=tool, grade=grade, seen_at=at) for member, grade in holders
+        MemberPlatformGrade(member=member, tool=tool, grade=grade, seen_at=at, source=_GRADE_LIST)
+        for member, grade in holders
     )
     put_on_list([member.pk for member in outsiders[:_WHOLESALERS]], reason=_WHOLESALE, at=at, actor_id=None)
 

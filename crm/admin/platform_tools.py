@@ -1,5 +1,6 @@
 """Other tools that grade buyers, what their grades take off, and the import of who has which grade."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -22,7 +23,8 @@ from crm.models import Channel, ImportFile, PlatformGrade, PlatformTool
 from crm.stafflog import log_action
 
 IMPORT = "crm.change_memberplatformgrade"
-_COLUMNS_SHOWN = 40
+_COLUMNS_SHOWN = 8
+_SOUNDS_LIKE = re.compile("等级|级别|会员|vip|level|grade|tier|tag|group", re.IGNORECASE)
 
 
 class ToolForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -45,9 +47,11 @@ class ToolForm(forms.ModelForm):  # type: ignore[type-arg]
             ),
         ]
         if self.instance.channel_id and (file := _latest_file(self.instance.channel_id)):
-            columns = "、".join(file.inspection.get("unknown", [])[:_COLUMNS_SHOWN])
+            # Those first that sound like grades; an export has many more.
+            columns = "、".join(sorted(file.inspection.get("unknown", []), key=_sounds_unlike)[:_COLUMNS_SHOWN])
             told.append(
-                _("The latest file “%(file)s” has: %(columns)s") % {"file": file.name, "columns": columns or "–"}
+                _("The latest file “%(file)s” has, among others: %(columns)s")
+                % {"file": file.name, "columns": columns or "–"}
             )
         self.fields["order_column"].help_text = " ".join(map(str, told))
 
@@ -65,6 +69,10 @@ class ToolForm(forms.ModelForm):  # type: ignore[type-arg]
             )
             self.add_error("order_column", message)
         return said
+
+
+def _sounds_unlike(column: str) -> bool:
+    return not _SOUNDS_LIKE.search(column)
 
 
 def _latest_file(channel_id: int) -> ImportFile | None:

@@ -29,7 +29,9 @@ def tier_panel(request: HttpRequest, member_id: int) -> dict[str, Any]:
         "rows": rows,
         "held": held,
         "base": next((tier for tier in tiers.values() if tier.rank == 0), None),
-        "standing": words.standing_in_words(standing, tiers) if standing else [],
+        "standing": words.standing_in_words(standing, tiers, held["grant"].tier.rank if held else 0)
+        if standing
+        else [],
         "offer": words.offer_in_words(offer[0]) if offer else "",
         "member_id": member_id,
         "may_grant": may(request, MAY_GRANT),

@@ -116,7 +116,11 @@ def _chosen(asked: Asked, scheme: Scheme, at: datetime) -> "QuerySet[Any]":
                 # Who has all of it and may take it is on the list of those who have not, and nowhere else.
                 offer = TierOffer.objects.filter(state=OfferState.OPEN, until__gt=at, member=OuterRef("member"))
                 near = near.exclude(Exists(offer), next_share__gte=1)
-            return near.exclude(Exists(locked)).order_by("-next_share", "member_id")
+            # Who took a tier since the last review, or was given one, has it or a higher one already.
+            held = TierGrant.objects.filter(
+                in_force(at), member=OuterRef("member"), tier__rank__gte=OuterRef("next_rank")
+            )
+            return near.exclude(Exists(locked) | Exists(held)).order_by("-next_share", "member_id")
         case Which.FALLING:
             if scheme.fall == Fall.KEEP:
                 return TierStanding.objects.none()

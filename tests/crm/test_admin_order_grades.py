@@ -166,4 +166,4 @@ class TestSettings:
         upload(client, shop)
 
         shown = client.get(reverse("admin:crm_platformtool_change", args=[tool.pk])).text
-        assert f"The latest file “march.csv” has: {HEADER[5]}、{HEADER[6].strip()}、{COLUMN}" in shown
+        assert f"The latest file “march.csv” has, among others: {COLUMN}、{HEADER[5]}、{HEADER[6].strip()}" in shown

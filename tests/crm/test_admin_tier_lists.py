@@ -144,6 +144,15 @@ class TestAboutToUpgradeByClaim:
         assert names(client) == ["错过了"]
         assert names(client, list="unclaimed") == []
 
+    def test_who_has_taken_it_since_the_last_review_is_on_no_list(
+        self, client: Client, keeper: User, claims: int
+    ) -> None:
+        self.stands("领了", "1", claims)
+        member = Member.objects.get(name="领了")
+        grant_tier(member.pk, Tier.objects.get(rank=2).code, at=NOON - DAY, until=None, actor_id=None, reason="Claimed")
+
+        assert names(client) == names(client, list="unclaimed") == []
+
     def test_a_lower_tier_to_take_does_not_hide_who_is_near_the_next(
         self, client: Client, keeper: User, claims: int
     ) -> None:

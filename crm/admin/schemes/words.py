@@ -193,12 +193,14 @@ def how_in_words(grant: TierGrant) -> str:
     return _("%(source)s: %(move)s") % {"source": grant.get_source_display(), "move": grant.get_move_display()}
 
 
-def standing_in_words(standing: TierStanding, tiers: Mapping[str, Tier]) -> list[str]:
-    """How far a member is from the next tier, and from losing the one he holds, as the last review saw it."""
+def standing_in_words(standing: TierStanding, tiers: Mapping[str, Tier], held: int) -> list[str]:
+    """How far a member is from the next tier, and from losing the one he holds, as the last review saw it; nothing of a
+    tier up to the rank that he holds since."""
     names = {tier.rank: tier.name for tier in tiers.values()}
     said = []
-    if standing.next_rank is not None and standing.next_share is not None and standing.next_rank in names:
-        facts = {"percent": percent_rounded_down(standing.next_share), "tier": names[standing.next_rank]}
+    ahead = standing.next_rank if (standing.next_rank or 0) > held else None
+    if ahead is not None and standing.next_share is not None and ahead in names:
+        facts = {"percent": percent_rounded_down(standing.next_share), "tier": names[ahead]}
         said.append(_("%(percent)s %% of what “%(tier)s” asks for is there") % facts)
     if standing.keep_share is not None:
         percent = percent_rounded_down(standing.keep_share)
