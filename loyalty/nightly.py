@@ -2,7 +2,8 @@
 
 Each step goes through the accounts in ascending order, some thousand at a time, and commits after each chunk. What is
 done is not due any more, so the night may stop anywhere, be repeated, and come days late: entries carry the instant at
-which they were due. Two nights at once would only wait for each other's locks; the second is told to go home.
+which they were due. That is why a chunk need not wait until the disk has it: if the server dies, what is lost of the
+last moments is due again. Two nights at once would only wait for each other's locks; the second is told to go home.
 """
 
 import time
@@ -116,6 +117,7 @@ def run_nightly(
         days = close_due_days(due)
         steps.append(Step("close", lots=days, seconds=time.monotonic() - started, done=True))
         progress(steps[-1])
+        _keep()
     return steps
 
 
@@ -125,7 +127,9 @@ def apply_policy(
     """Carry the policy in force through for the points that members had before, where it was published so. The night
     does this too; call it to have it done at once. Raises NightBusy."""
     with _alone():
-        return _carry_through(at, at, progress, accounts_per_chunk)
+        step = _carry_through(at, at, progress, accounts_per_chunk)
+        _keep()
+    return step
 
 
 @contextmanager
@@ -150,10 +154,25 @@ def _run(name: str, chunk: Callable[[int], _Chunk], progress: Progress) -> Step:
     while after is not None:
         with transaction.atomic():
             more = chunk(after)
+            _commit_without_waiting()
         accounts, lots, points, after = accounts + more[0], lots + more[1], points + more[2], more[3]
         step = Step(name, accounts, lots, points, time.monotonic() - started, done=after is None)
         progress(step)
     return step
+
+
+def _commit_without_waiting() -> None:
+    """Let the transaction's commit return before the disk has it. The log is written in order, so whoever builds on
+    what it did waits for both; and the next chunk is worked out while the disk writes this one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
+
+
+def _keep() -> None:
+    """Wait until the disk has all that was committed. A transaction that writes nothing would not; this one writes a
+    message to the log that nobody reads."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_logical_emit_message(TRUE, 'pointkeeper', 'night')")
 
 
 def _review_tiers(due: datetime, at: datetime, progress: Progress) -> Step:

@@ -320,6 +320,21 @@ class TestTheNight:
 
         assert self.state() == whole
 
+    @pytest.mark.django_db(transaction=True)
+    def test_once_it_has_ended_the_disk_has_all_of_it(self, members: list[Member]) -> None:
+        """No chunk waits for the disk. The guard is ``_keep`` at the end."""
+        ends: list[str] = []
+
+        def note_the_end(step: Step) -> None:
+            cursor.execute("SELECT pg_current_wal_insert_lsn()")
+            ends.append(cursor.fetchone()[0])
+
+        with connection.cursor() as cursor:
+            cursor.execute("SET synchronous_commit = on")  # As in a shop; the throwaway server waits for nothing.
+            run_nightly(self.DUE, at=self.DUE, progress=note_the_end, accounts_per_chunk=2)
+            cursor.execute("SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn", [ends[-1]])
+            assert cursor.fetchone() == (True,)
+
     def test_small_chunks_do_the_same_as_large_ones(self, members: list[Member]) -> None:
         heard: list[Step] = []
 
