@@ -28,7 +28,7 @@ from django.utils.translation import get_language
 
 from crm.api import MEMBER_CHANGES, Buyer
 from loyalty.api import POINTS_CHANGES, programme_zone
-from redemption.looks import LOOK_CHANGES
+from redemption.looks import LOOK_CHOICE, dress_of
 from redemption.preferences import scheme_of
 from redemption.wallet import COUPON_CHANGES
 
@@ -36,7 +36,7 @@ from redemption.wallet import COUPON_CHANGES
 KEPT = timedelta(seconds=50)
 
 _WHO = f"""
-SELECT m.id, m.name, m.joined_at, concat_ws('/', {MEMBER_CHANGES}, {POINTS_CHANGES}, {COUPON_CHANGES}, {LOOK_CHANGES})
+SELECT m.id, m.name, m.joined_at, concat_ws('/', {MEMBER_CHANGES}, {POINTS_CHANGES}, {COUPON_CHANGES}), {LOOK_CHOICE}
   FROM crm_member AS m
  WHERE m.user_id = %s
 """
@@ -45,10 +45,11 @@ SELECT m.id, m.name, m.joined_at, concat_ws('/', {MEMBER_CHANGES}, {POINTS_CHANG
 @dataclass(frozen=True, slots=True)
 class Stamped:
     """A buyer as he stands. The stamp is another one as soon as his tier, his points, his sign-ins or his coupons have
-    changed, and when the shop's pages are dressed anew."""
+    changed; ``look`` is what the shop has its pages wear."""
 
     buyer: Buyer
     stamp: str
+    look: str | None
 
 
 def stamped_buyer(user_id: int) -> Stamped | None:
@@ -56,7 +57,7 @@ def stamped_buyer(user_id: int) -> Stamped | None:
     with connection.cursor() as cursor:
         cursor.execute(_WHO, [user_id])
         row = cursor.fetchone()
-    return Stamped(Buyer(*row[:3]), row[3]) if row else None
+    return Stamped(Buyer(*row[:3]), *row[3:]) if row else None
 
 
 def kept_page(
@@ -65,14 +66,15 @@ def kept_page(
     """Answer with a buyer's page: with 304 to a browser that has it, with the kept one, or with one made from the
     context. A page with messages on it, or asked for with a query, is made for this one time."""
     if get_messages(request) or request.META.get("QUERY_STRING"):
-        response = HttpResponse(render_to_string(template, context(), request))
+        response = HttpResponse(render_to_string(template, {"theme": dress_of(found.look, at), **context()}, request))
         add_never_cache_headers(response)
         return response
     name = _name(request, template, found, at)
     kept = _find(name, at)
     if kept is None:
         # The token of a form is the browser's own, so the page is kept with a mark in its place.
-        page = render_to_string(template, {**context(), "csrf_token": _mark()}, request)
+        shown = {"theme": dress_of(found.look, at), **context(), "csrf_token": _mark()}
+        page = render_to_string(template, shown, request)
         kept = _Kept(hashlib.sha256(page.encode()).hexdigest()[:32], page, at + KEPT)
         cache.set(name, kept, KEPT.total_seconds())
     return _answer(request, kept)

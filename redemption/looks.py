@@ -11,8 +11,8 @@ from loyalty import api as loyalty
 from redemption.choices import Festive, Theme
 from redemption.models import Look
 
-# SQL text that is another one as soon as the shop has chosen another dress.
-LOOK_CHANGES = "(SELECT concat_ws('/', l.theme, l.festive) FROM redemption_look AS l)"
+# SQL text: what the shop has chosen, as ``dress_of`` reads it; NULL where it has chosen nothing.
+LOOK_CHOICE = "(SELECT concat_ws('/', l.theme, l.festive) FROM redemption_look AS l)"
 
 _CACHED = "redemption.look"
 _KEPT = 300  # Seconds; a change in the admin is seen at once all the same.
@@ -74,6 +74,19 @@ def current_dress(at: datetime) -> Dress:
         chosen = (str(row.theme), str(row.festive))
         cache.set(_CACHED, chosen, _KEPT)
     everyday, festive = chosen
+    return _dress(everyday, festive, at)
+
+
+def dress_of(choice: str | None, at: datetime) -> Dress:
+    """Return what is worn now, from the choice as ``LOOK_CHOICE`` found it."""
+    if choice is None:
+        unchosen = Look()
+        return _dress(unchosen.theme, unchosen.festive, at)
+    everyday, festive = choice.split("/")
+    return _dress(everyday, festive, at)
+
+
+def _dress(everyday: str, festive: str, at: datetime) -> Dress:
     return dress_on(at.astimezone(loyalty.programme_zone()).date(), Theme(everyday), Festive(festive))
 
 

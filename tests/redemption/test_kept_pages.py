@@ -13,9 +13,9 @@ from crm.api import grant_tier
 from crm.models import Channel, Member
 from loyalty import api as loyalty
 from loyalty.models import CheckIn
-from redemption.choices import CouponState
+from redemption.choices import CouponState, Festive, Theme
 from redemption.kept_pages import stamped_buyer
-from redemption.models import Coupon, CouponPlan
+from redemption.models import Coupon, CouponPlan, Look
 from tests.cast import GivePoints
 from tests.factories import StaffFactory, TierFactory
 from tests.redemption.conftest import SignIn
@@ -212,3 +212,12 @@ def test_the_next_day_is_another_page(rich: Member, sign_in: SignIn, at: datetim
 
     # The same points and coupons, looked up anew: only what differs is sent.
     assert answer.status_code == 304
+
+
+def test_another_dress_is_worn_at_once(rich: Member, sign_in: SignIn) -> None:
+    client = sign_in(rich)
+    client.get("/")
+
+    Look.objects.create(theme=Theme.JADE, festive=Festive.NEVER)
+
+    assert "buyer/themes/jade" in client.get("/").content.decode()
