@@ -18,7 +18,7 @@ from loyalty.liability import cost_on, yuan_to_fen_half_up
 from loyalty.movements import adjust, burn, capture, hold, open_balance, release, undo
 from loyalty.night_steps import NightChunk, on_night
 from loyalty.nightly import NightBusy, run_nightly
-from loyalty.overview import OVERVIEW, Overview, overview_of, overview_values
+from loyalty.overview import Overview, overview_of, overview_sql, overview_values
 from loyalty.policies import revive_until, valid_until
 from loyalty.posting import (
     InsufficientPoints,
@@ -62,7 +62,6 @@ from loyalty.without_points import OrderWithoutPoints, orders_without_points
 
 __all__ = [
     "LONGEST_CODE",
-    "OVERVIEW",
     "POINTS_CHANGES",
     "SIGN_IN",
     "AccountSummary",
@@ -127,6 +126,7 @@ __all__ = [
     "open_balance",
     "orders_without_points",
     "overview_of",
+    "overview_sql",
     "overview_values",
     "points_totals",
     "post",

@@ -19,9 +19,8 @@ from loyalty.validity import programme_zone
 
 _TIMES = ("effective_at", "recorded_at", "lot__expires_at", "about__lot__expires_at")
 
-# SQL text: what ``overview_of`` reads of the member ``m``, with the parameters of ``overview_values``. The columns of
-# entries are named as those of ``loyalty.statement``; how they are found is explained there.
-OVERVIEW = """
+# The columns of entries are named as those of ``loyalty.statement``; how they are found is explained there.
+_OVERVIEW = """
 json_build_object(
   'sums', (SELECT json_build_array(a.balance, a.pending, a.held) FROM loyalty_account AS a WHERE a.member_id = m.id),
   'lots', (
@@ -51,7 +50,7 @@ json_build_object(
               LEFT JOIN loyalty_lot AS other ON other.entry_id = e.about_id
              WHERE e.account_id = ANY (ARRAY[m.id])
              ORDER BY e.account_id, e.id DESC
-             LIMIT %(lines)s) AS latest)
+             LIMIT {lines}) AS latest)
 )::text
 """
 
@@ -67,15 +66,21 @@ class Overview:
     profile_rewarded: bool
 
 
-def overview_values(member_id: int, at: datetime, *, lines: int) -> dict[str, Any]:
-    """The parameters of ``OVERVIEW``."""
+def overview_sql(*, lines: int) -> str:
+    """SQL text: what ``overview_of`` reads of the member ``m``, with so many of his latest entries and the parameters
+    of ``overview_values``. The number stands in the text: as a parameter it would have each look planned anew."""
+    return _OVERVIEW.replace("{lines}", str(int(lines)))
+
+
+def overview_values(member_id: int, at: datetime) -> dict[str, Any]:
+    """The parameters of ``overview_sql``."""
     today = at.astimezone(programme_zone()).date()
     first = min(today.replace(day=1), today - timedelta(days=1))
-    return {"at": at, "today": today, "first_day": first, "profile_key": profile_key(member_id), "lines": lines}
+    return {"at": at, "today": today, "first_day": first, "profile_key": profile_key(member_id)}
 
 
 def overview_of(value: str, member_id: int, at: datetime, sets: PublishedSets) -> Overview:
-    """Read what ``OVERVIEW`` found. No query, but for what capped rules and those on members ask of a sign-in."""
+    """Read what ``overview_sql`` found. No query, but for what capped rules and those on members ask of a sign-in."""
     found = json.loads(value)
     return Overview(
         summary=_summary(found["sums"], found["lots"]),

@@ -13,13 +13,15 @@ from crm import api as crm
 from loyalty import api as loyalty
 from redemption.models import Coupon
 from redemption.offers import Terms, current_terms
-from redemption.wallet import READY_COUPONS, ready_of
+from redemption.wallet import ready_of, ready_sql
 
+LINES = 5  # Of the latest entries.
+COUPONS = 4  # Of those that run out first; one more than are shown, to know whether there are more.
 SHARED_SECONDS = 10
 _SHARED = "redemption.home_page"
 
 _OWN = f"""
-SELECT {loyalty.OVERVIEW}, {READY_COUPONS}, {crm.TIER_LADDER}
+SELECT {loyalty.overview_sql(lines=LINES)}, {ready_sql(most=COUPONS)}, {crm.TIER_LADDER}
   FROM crm_member AS m
  WHERE m.id = %(member)s
 """
@@ -53,14 +55,14 @@ def read_by_all(at: datetime) -> ReadByAll:
     return shared
 
 
-def read_own(member_id: int, at: datetime, shared: ReadByAll, *, lines: int, coupons: int) -> Own:
-    """Return what is the member's own, with so many of his latest entries and first coupons.
+def read_own(member_id: int, at: datetime, shared: ReadByAll) -> Own:
+    """Return what is the member's own.
 
     One query; one more under a scheme with tiers to reach, and what capped rules ask of a sign-in.
     """
-    values = loyalty.overview_values(member_id, at, lines=lines)
+    values = loyalty.overview_values(member_id, at)
     with connection.cursor() as cursor:
-        cursor.execute(_OWN, {**values, "member": member_id, "coupons": coupons})
+        cursor.execute(_OWN, {**values, "member": member_id})
         points, ready, tiers = cursor.fetchone()
     return Own(
         points=loyalty.overview_of(points, member_id, at, shared.sets),

@@ -15,19 +15,23 @@ COUPON_CHANGES = """
 """
 
 
-# SQL text: the first coupons that the member ``m`` can still use, as ``ready_of`` reads them.
-READY_COUPONS = """
+_READY = """
 (SELECT json_agg(json_build_array(ready.id, ready.code, ready.yuan, ready.expires_at))::text
    FROM (SELECT c.id, c.code, c.yuan, c.expires_at
            FROM redemption_coupon AS c
           WHERE c.member_id = m.id AND c.state = 'issued' AND c.expires_at > %(at)s
           ORDER BY c.expires_at, c.id
-          LIMIT %(coupons)s) AS ready)
+          LIMIT {most}) AS ready)
 """
 
 
+def ready_sql(*, most: int) -> str:
+    """SQL text: the first coupons that the member ``m`` can still use at ``%(at)s``, as ``ready_of`` reads them."""
+    return _READY.replace("{most}", str(int(most)))
+
+
 def ready_of(value: str | None) -> list[Coupon]:
-    """Read what ``READY_COUPONS`` found: coupons as far as a ticket shows them, not to be saved."""
+    """Read what ``ready_sql`` found: coupons as far as a ticket shows them, not to be saved."""
     return [
         Coupon(pk=pk, code=code, yuan=yuan, expires_at=datetime.fromisoformat(expires_at))
         for pk, code, yuan, expires_at in json.loads(value or "[]")

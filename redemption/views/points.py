@@ -15,16 +15,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from crm.api import Buyer, ClaimState, claim_member, find_claim, note_visit
 from loyalty import api as loyalty
-from redemption.home_page import read_by_all, read_own
+from redemption.home_page import COUPONS, read_by_all, read_own
 from redemption.kept_pages import kept_page, stamped_buyer
 from redemption.offers import current_offers, offers_of, shelf, worth_rounded_down
 from redemption.views.buyers import before_id, for_buyers
 from redemption.visitors import recognise
 from redemption.ways import ways_to_earn
 
-LATEST = 5  # Lines of history on the points page.
 PAGE = 20
-SHOWN_COUPONS = 3
 SHOWN_OFFERS = 4
 
 
@@ -62,7 +60,7 @@ def _without_member(request: HttpRequest, at: datetime) -> HttpResponse:
 def _home_context(buyer: Buyer, at: datetime) -> dict[str, Any]:
     """What the page shows. Whatever of it may change must be in the buyer's stamp, or may show a minute later."""
     shared = read_by_all(at)
-    own = read_own(buyer.member_id, at, shared, lines=LATEST, coupons=SHOWN_COUPONS + 1)
+    own = read_own(buyer.member_id, at, shared)
     summary = own.points.summary
     offers = offers_of(shared.terms, rank=own.tier.tier.rank if own.tier.tier else 0)
     return {
@@ -76,8 +74,8 @@ def _home_context(buyer: Buyer, at: datetime) -> dict[str, Any]:
         "tier": own.tier,
         "board": own.points.board,
         "ways": ways_to_earn(shared.sets, at, profile_rewarded=own.points.profile_rewarded),
-        "coupons": own.coupons[:SHOWN_COUPONS],
-        "more_coupons": len(own.coupons) > SHOWN_COUPONS,
+        "coupons": own.coupons[: COUPONS - 1],
+        "more_coupons": len(own.coupons) == COUPONS,
         "lines": _shown(own.points.lines),
     }
 

@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from crm import api as crm
 from crm.models import Channel, Member, TierOffer
 from loyalty import api as loyalty
-from redemption.home_page import Own, read_by_all, read_own
+from redemption.home_page import COUPONS, LINES, Own, read_by_all, read_own
 from redemption.models import CouponPlan
 from redemption.wallet import ready_coupons
 from tests.cast import NOON, GivePoints
@@ -24,25 +24,25 @@ from tests.redemption.conftest import SignIn
 DAY = timedelta(days=1)
 
 
-def one_by_one(member: Member, at: datetime, *, lines: int, coupons: int) -> Own:
+def one_by_one(member: Member, at: datetime) -> Own:
     """The same from the functions that other pages use."""
     sets = loyalty.published_sets()
     return Own(
         loyalty.Overview(
             loyalty.summary(member.pk, at),
             # A buyer is not told who of the shop it was.
-            [replace(line, actor="") for line in loyalty.history(member.pk, limit=lines)],
+            [replace(line, actor="") for line in loyalty.history(member.pk, limit=LINES)],
             loyalty.checkin_board(member.pk, at, sets),
             loyalty.profile_rewarded(member.pk),
         ),
-        list(ready_coupons(member.pk, at)[:coupons]),
+        list(ready_coupons(member.pk, at)[:COUPONS]),
         crm.tier_card(member.pk, at),
     )
 
 
-def expect_the_same(member: Member, at: datetime, *, lines: int = 20, coupons: int = 4) -> Own:
-    found = read_own(member.pk, at, read_by_all(at), lines=lines, coupons=coupons)
-    assert found == one_by_one(member, at, lines=lines, coupons=coupons)
+def expect_the_same(member: Member, at: datetime) -> Own:
+    found = read_own(member.pk, at, read_by_all(at))
+    assert found == one_by_one(member, at)
     return found
 
 
@@ -84,8 +84,7 @@ def test_of_points_of_every_kind(xiaolu: Member, dayong: Member, rewarded: None,
     assert (found.points.summary.expiring_points, found.points.summary.held) == (34, 11)
     assert found.points.board is not None
     assert found.points.board.streak == 2
-    assert len(found.points.lines) == 12
-    assert len(expect_the_same(xiaolu, at, lines=5).points.lines) == 5
+    assert len(found.points.lines) == LINES
 
 
 def test_of_orders_with_the_names_of_rules(xiaolu: Member, shop: Channel, rewarded: None, at: datetime) -> None:
@@ -120,9 +119,9 @@ def test_of_coupons_what_runs_out_first(
         token = client.get(f"/coupons/{plan.pk}/{yuan}/").context["token"]
         client.post(f"/coupons/{plan.pk}/{yuan}/", {"token": token})
 
-    found = expect_the_same(xiaolu, at, coupons=2)
+    found = expect_the_same(xiaolu, at)
 
-    asked = ready_coupons(xiaolu.pk, at)[:2]
+    asked = ready_coupons(xiaolu.pk, at)
     assert [(one.code, one.yuan, one.expires_at) for one in found.coupons] == [
         (one.code, one.yuan, one.expires_at) for one in asked
     ]
@@ -134,7 +133,7 @@ def test_a_look_under_a_scheme_costs_two_queries_and_what_all_share_none(
     shared = read_by_all(at)
 
     with django_assert_num_queries(2):
-        read_own(xiaolu.pk, at, read_by_all(at), lines=5, coupons=4)
+        read_own(xiaolu.pk, at, read_by_all(at))
 
     assert shared.scheme is not None
 

@@ -3,7 +3,9 @@
 from django.template import engines
 from django.utils import translation
 
-SOURCE = "{% load i18n shared %}{% shared page %}{{ page }} {{ name }} {% translate 'Points' %}{% endshared %} {{ name }}"
+SOURCE = (
+    "{% load i18n shared %}{% shared page %}{{ page }} {{ name }} {% translate 'Points' %}{% endshared %} {{ name }}"
+)
 
 
 def test_it_is_made_once_for_each_value_and_language() -> None:
