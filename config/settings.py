@@ -266,6 +266,7 @@ ACCOUNT_RATE_LIMITS = {
     "embed_session": "60/m/ip",
     "embed_act": "60/m/key",  # "key" is the member, here and below.
     "embed_redeem": "10/m/key,100/d/key",
+    "embed_code": "3/m/key,20/h/key,20/m/ip",
     "payment_call": "600/m/ip,300/m/key",  # "key" is the caller's.
 }
 # How many proxies of ours stand in front, so that X-Forwarded-For is read up to the first one that is not ours.

@@ -5,6 +5,7 @@ from crm.claims import Buyer, Claim, ClaimState, buyer_of, claim_member, find_cl
 from crm.contact_ways import ContactWay, WayKind, contact_way
 from crm.contacts import Contacts, contacts_of
 from crm.devices import (
+    PROOF_HOLDS,
     Device,
     devices_of,
     end_all_sessions,
@@ -83,6 +84,7 @@ from crm.tiers.schemebook import publish as publish_scheme
 __all__ = [
     "MEMBER_CHANGES",
     "OWN_CHANNEL",
+    "PROOF_HOLDS",
     "TIER_LADDER",
     "Answer",
     "Asked",

@@ -9,6 +9,7 @@ from redemption.views import (
     connections,
     coupons,
     devices,
+    embed_spending,
     embeds,
     fresh_code,
     me,
@@ -108,5 +109,8 @@ urlpatterns = [
     path("embed/<embed:key>/session/", embeds.begin, name="embed_session"),
     path("embed/<embed:key>/content/", embeds.member_content, name="embed_content"),
     path("embed/<embed:key>/check-in/", embeds.check_in, name="embed_check_in"),
-    path("embed/<embed:key>/coupon/<int:plan_id>/<int:yuan>/", embeds.coupon, name="embed_coupon"),
+    path("embed/<embed:key>/tier/<int:offer_id>/", embeds.claim, name="embed_claim"),
+    path("embed/<embed:key>/coupon/<int:plan_id>/<int:yuan>/", embed_spending.coupon, name="embed_coupon"),
+    path("embed/<embed:key>/reward/<int:pk>/", embed_spending.reward, name="embed_reward"),
+    path("embed/<embed:key>/reward/<int:pk>/address/", embed_spending.reward_address, name="embed_reward_address"),
 ]

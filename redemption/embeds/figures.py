@@ -7,10 +7,11 @@ from typing import Any
 from crm import api as crm
 from loyalty import api as loyalty
 from redemption.embeds.gallery import Need
-from redemption.embeds.goods import public_reward, public_shelf
+from redemption.embeds.goods import member_shelf, public_reward, public_shelf
 from redemption.models import Embed
 from redemption.months import month_of
 from redemption.offers import current_offers, shelf, worth_rounded_down
+from redemption.rewards.agreeing import interest
 
 SHOWN_OFFERS = 8
 
@@ -54,11 +55,19 @@ def _tier(embed: Embed, member_id: int | None, at: datetime, known: dict[str, An
 
 
 def _rewards(embed: Embed, member_id: int | None, at: datetime, known: dict[str, Any]) -> dict[str, Any]:
-    return {"rewards": public_shelf(at)}
+    """Each reward and how many points are missing."""
+    if member_id is None:
+        return {"rewards": [(one, 0) for one in public_shelf(at)]}
+    funds = known["summary"].spendable - known["summary"].debt
+    seen = member_shelf(member_id, at)
+    return {"now": at, "rewards": [(one, one.terms.missing(funds) if one.terms else 0) for one in seen]}
 
 
 def _reward(embed: Embed, member_id: int | None, at: datetime, known: dict[str, Any]) -> dict[str, Any]:
-    return {"reward": public_reward(embed.reward_id, at)}
+    if member_id is None or embed.reward_id is None:
+        return {"reward": public_reward(embed.reward_id, at)}
+    shown = interest(member_id, embed.reward_id, at)
+    return {"now": at, "reward": shown.seen if shown else None, "considered": shown.considered if shown else None}
 
 
 _Ask = Callable[[Embed, int | None, datetime, dict[str, Any]], dict[str, Any]]

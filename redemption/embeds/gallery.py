@@ -56,7 +56,7 @@ GALLERY: tuple[Template, ...] = (
     ),
     Template(
         EmbedTemplate.TIER,
-        _("The ladder of tiers with the member's rung, and what each rung brings."),
+        _("The ladder of tiers with the member's rung, what each rung brings, and the tier that he may take."),
         (132, 152, 176),
         frozenset({Need.POINTS, Need.TIER}),
     ),
@@ -68,13 +68,16 @@ GALLERY: tuple[Template, ...] = (
     ),
     Template(
         EmbedTemplate.REWARDS,
-        _("A shelf of rewards with their price in points."),
+        _("A shelf of rewards with their price in points, to redeem in place."),
         (300, 420, 620),
         frozenset({Need.POINTS, Need.REWARDS}),
     ),
     Template(
         EmbedTemplate.BADGE,
-        _("A small badge beside the price of an item: what it costs in points, how many are left, and the limit."),
+        _(
+            "A small badge beside the price of an item: what it costs in points, how many are left, and the limit. "
+            "Pressed, it opens the agreement over the page."
+        ),
         (36, 44, 52),
         frozenset({Need.REWARD}),
         EmbedSize.SMALL,

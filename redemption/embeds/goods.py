@@ -1,6 +1,6 @@
-"""Rewards as everybody may see them: on a shelf, and one on a badge."""
+"""Rewards as everybody may see them, or one member: on a shelf, and one on a badge."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -9,6 +9,9 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from redemption.models import Reward, RewardTag
 from redemption.rewards.choices import RewardKind, Visibility
+from redemption.rewards.seeing import Picture, Seen, pictures_of
+from redemption.rewards.shelf import Choice, shelf
+from redemption.rewards.standing import standing_of
 
 SHELF = 8
 
@@ -25,15 +28,33 @@ class PublicReward:
     list_price: Decimal | None
     left: int | None
     limit: int | None
+    picture: Picture | None = None
 
     @property
     def sold_out(self) -> bool:
         return self.left is not None and self.left <= 0
 
+    @property
+    def his(self) -> bool:
+        """As of ``Seen``: it is for everybody, as far as is known of somebody who is nobody yet."""
+        return True
+
+    @property
+    def terms(self) -> "PublicReward":
+        """As of ``Seen``: a template shows either."""
+        return self
+
 
 def public_shelf(at: datetime, *, most: int = SHELF) -> list[PublicReward]:
-    """Return what the shelf begins with. One query."""
-    return [_public(row) for row in _rows(_offered(at)).order_by("position", "pk")[:most]]
+    """Return what the shelf begins with. Two queries."""
+    found = [_public(row) for row in _rows(_offered(at)).order_by("position", "pk")[:most]]
+    pictures = pictures_of([one.reward_id for one in found])
+    return [replace(one, picture=next(iter(pictures.get(one.reward_id, ())), None)) for one in found]
+
+
+def member_shelf(member_id: int, at: datetime) -> list[Seen]:
+    """Return what the shelf begins with for a member: by his own conditions, also what is yet to come. Five queries."""
+    return shelf(standing_of(member_id, at), Choice(), at, most=SHELF).rewards
 
 
 def public_reward(reward_id: int | None, at: datetime) -> PublicReward | None:

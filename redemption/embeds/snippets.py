@@ -28,6 +28,6 @@ def snippet(template: str, *, key: str, home: str, height: int, title: str, sign
         'frameborder="0" loading="lazy"></iframe>',
         home=home, key=key, height=height, title=title, width=width,
     )  # fmt: skip
-    if template == EmbedTemplate.BADGE:
-        return frame  # The same for everybody: it needs no script.
+    if template == EmbedTemplate.BADGE and not signed_in:
+        return frame  # The same for everybody: it leads to the store, and needs no script for that.
     return format_html('{}\n<script async src="{}/embed.js"{}></script>', frame, home, token)

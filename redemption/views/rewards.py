@@ -17,18 +17,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 from crm.api import Buyer
 from loyalty import api as loyalty
 from redemption.models import Reward
-from redemption.rewards.addresses import addresses_of
+from redemption.rewards.agreeing import MOST_AT_ONCE, Interest, agreement, interest
 from redemption.rewards.checkout import redeem
 from redemption.rewards.choices import RewardKind
-from redemption.rewards.considering import Considered, consider, find_seen
-from redemption.rewards.opening import open_wish
+from redemption.rewards.considering import find_seen
 from redemption.rewards.refusals import AddressMissing, RewardRefused
 from redemption.rewards.shelf import Choice, Sort, categories, shelf
 from redemption.rewards.standing import standing_of
 from redemption.views.buyers import for_buyers, whole_number
 from redemption.views.fresh_code import fresh_code_first
-
-MOST_AT_ONCE = 100  # As the model has it.
 
 
 @require_safe
@@ -61,15 +58,14 @@ def store(request: HttpRequest, buyer: Buyer) -> HttpResponse:
 def reward(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
     """One reward: pictures, price, terms, and how many of it the member may have."""
     at = timezone.now()
-    summary = loyalty.summary(buyer.member_id, at)
-    considered = _considered(buyer, pk, summary, at)
+    shown = _shown(buyer, pk, at)
     context = {
         "page": "rewards",
-        "considered": considered,
-        "seen": considered.seen,
-        "summary": summary,
+        "considered": shown.considered,
+        "seen": shown.seen,
+        "summary": shown.summary,
         "now": at,
-        "numbers": range(1, considered.most + 1),
+        "numbers": shown.numbers,
     }
     return render(request, "redemption/rewards/reward.html", context)
 
@@ -81,33 +77,25 @@ def confirm(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
     if request.method == "POST":
         return _redeem(request, buyer, pk)
     at = timezone.now()
-    summary = loyalty.summary(buyer.member_id, at)
-    considered = _considered(buyer, pk, summary, at)
-    seen, terms = considered.seen, considered.seen.terms
-    if considered.refusal is not None or terms is None:
+    shown = _shown(buyer, pk, at)
+    terms = shown.seen.terms
+    if shown.considered.refusal is not None or terms is None:
         # The page of the reward says what stands against it.
         return redirect("redemption:reward", pk)
-    quantity = min(whole_number(request.GET.get("quantity", "")) or 1, considered.most)
+    quantity = shown.pieces(whole_number(request.GET.get("quantity", "")))
     if asked := fresh_code_first(request, buyer, terms.points * quantity, at):
         return asked
-    sent = seen.kind is RewardKind.GOODS
-    addresses = addresses_of(buyer.member_id) if sent else []
-    if sent and not addresses:
+    agreed = agreement(shown, quantity, whole_number(request.GET.get("address", "")), at)
+    if agreed is None or agreed.homeless:
         return redirect(f"{reverse('redemption:address_add')}?reward={pk}&quantity={quantity}")
-    chosen = whole_number(request.GET.get("address", ""))
     context = {
         "page": "rewards",
-        "seen": seen,
-        "quantity": quantity,
-        "price": terms.points * quantity,
-        "cash": terms.cash * quantity,
-        "left": summary.spendable - summary.debt - terms.points * quantity,
-        "most": considered.most,
-        "numbers": range(1, considered.most + 1),
-        "summary": summary,
-        "addresses": addresses,
-        "chosen": chosen if chosen in {address.pk for address in addresses} else addresses[0].pk if addresses else None,
-        "token": open_wish(buyer.member_id, Reward.objects.get(pk=pk), at).token(),
+        "seen": shown.seen,
+        "most": shown.considered.most,
+        "numbers": shown.numbers,
+        "summary": shown.summary,
+        "agreed": agreed,
+        "token": agreed.token,
     }
     return render(request, "redemption/rewards/confirm.html", context)
 
@@ -148,11 +136,11 @@ def _points(pk: int) -> int:
     return Reward.objects.filter(pk=pk).values_list("points", flat=True).first() or 0
 
 
-def _considered(buyer: Buyer, pk: int, summary: loyalty.AccountSummary, at: datetime) -> Considered:
-    seen = find_seen(pk, standing_of(buyer.member_id, at))
-    if seen is None:
+def _shown(buyer: Buyer, pk: int, at: datetime) -> Interest:
+    shown = interest(buyer.member_id, pk, at)
+    if shown is None:
         raise Http404
-    return consider(seen, buyer.member_id, summary.spendable - summary.debt, at)
+    return shown
 
 
 def _choice(query: QueryDict, funds: int) -> Choice:

@@ -4,12 +4,10 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from crm.api import Buyer, ClaimRefused, claim_tier, last_day, tier_card
-from redemption.tier_words import refusal_in_words
+from crm.api import Buyer, ClaimRefused, claim_tier, tier_card
+from redemption.tier_words import claimed_in_words, refusal_in_words
 from redemption.views.buyers import for_buyers
 
 
@@ -31,11 +29,6 @@ def claim(request: HttpRequest, buyer: Buyer, offer_id: int) -> HttpResponse:
     except ClaimRefused as refused:
         messages.error(request, refusal_in_words(refused.reason))
         return redirect("redemption:tier")
-    if grant.granted_at < at:
-        messages.info(request, _("You had taken this tier already; it counted once."))
-    elif grant.ends_at is None:
-        messages.success(request, _("The tier “%(tier)s” is yours.") % {"tier": grant.tier})
-    else:
-        said = {"tier": grant.tier, "day": date_format(last_day(grant.ends_at), "DATE_FORMAT")}
-        messages.success(request, _("The tier “%(tier)s” is yours through %(day)s.") % said)
+    say = messages.info if grant.granted_at < at else messages.success
+    say(request, claimed_in_words(str(grant.tier), granted_at=grant.granted_at, ends_at=grant.ends_at, at=at))
     return redirect("redemption:tier")

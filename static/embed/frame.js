@@ -5,8 +5,10 @@
   const main = document.querySelector("main");
   const base = root.dataset.base;
   const origins = root.dataset.origins.split(" ");
-  let session = null;
-  let begun = false;
+  const panel = location.hash === "#panel"; // Opened by the loader over the seller's page, for one reward.
+  let token = null;
+  let signedIn = false;
+  let roomy = false; // The loader can open such a panel.
   // Frames of ours on one page find each other here, so that one token is enough for all of them.
   window.pointkeeper = { sessions: {} };
 
@@ -30,64 +32,88 @@
     throw Object.assign(new Error(), { status: answer.status });
   }
 
-  async function begin(token) {
+  async function begin() {
     return (await (await post(`${base}session/`, { token })).json()).session;
   }
 
-  function shared(token) {
+  // Where the session of our token is kept: with the frame of ours that was the first to have it.
+  function keeper() {
     for (let index = 0; index < parent.length; index += 1) {
       try {
-        const known = parent[index].pointkeeper?.sessions[token];
-        if (known) return known;
+        const sessions = parent[index].pointkeeper?.sessions;
+        if (sessions?.[token]) return sessions;
       } catch { /* A frame of somebody else. */ }
     }
-    window.pointkeeper.sessions[token] = begin(token);
-    return window.pointkeeper.sessions[token];
+    return window.pointkeeper.sessions;
   }
 
   async function show(path, fields = {}) {
     main.classList.add("busy");
     try {
-      const answer = await post(path, fields, { Authorization: `Bearer ${session}` });
+      const answer = await post(path, fields, { Authorization: `Bearer ${await keeper()[token]}` });
+      const renewed = answer.headers.get("Embed-Session");
+      if (renewed) keeper()[token] = renewed;
       main.innerHTML = await answer.text();
       main.querySelector("[data-toggle]")?.setAttribute("aria-expanded", String(document.body.classList.contains("open")));
       main.querySelector("[tabindex='-1']")?.focus();
       grow();
     } catch (error) {
-      if (error.status === 401) session = null;
+      if (error.status === 401) signedIn = false;
       note({ 401: "ended", 429: "often" }[error.status] || "lost");
     } finally {
       main.classList.remove("busy");
+      main.classList.add("ready");
     }
   }
 
   function grow() {
     const box = main.firstElementChild;
-    const more = box && !document.body.classList.contains("float") ? box.scrollHeight - box.clientHeight : 0;
+    const still = document.body.classList.contains("float") || box?.classList.contains("own"); // These scroll.
+    // In a tab or box that is hidden a frame has no width, and everything in it seems to need more height.
+    const more = box && !still && innerWidth > 200 ? box.scrollHeight - box.clientHeight : 0;
     if (more > 1) tell({ pointkeeper: "height", height: Math.ceil(innerHeight + more) });
   }
 
   addEventListener("message", async (event) => {
     if (event.source !== parent || !allowed(event.origin)) return;
     if (event.data?.pointkeeper === "hello") tell({ pointkeeper: "ready" });
-    if (event.data?.pointkeeper !== "token" || begun) return;
-    begun = true; // However many scripts of ours the page has, and whoever of us was ready first.
+    if (event.data?.pointkeeper === "again" && signedIn) show(`${base}content/`);
+    if (event.data?.pointkeeper !== "token" || token) return;
+    token = String(event.data.token); // However many scripts of ours the page has, and whoever of us was ready first.
+    roomy = Boolean(event.data.roomy);
+    const asked = /^reward\/\d+\/$/.test(event.data.open) ? event.data.open : "content/";
+    signedIn = true; // What is pressed from now on waits for the session.
     try {
-      session = await shared(String(event.data.token));
+      await (keeper()[token] ??= begin());
     } catch {
+      signedIn = false;
       note("refused");
+      main.classList.add("ready");
       return;
     }
-    show(`${base}content/`);
+    show(base + asked);
   });
 
   document.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = event.submitter;
-    if (!session || button?.disabled) return;
+    if (!signedIn || button?.disabled) return;
+    if (panel && event.target.action.endsWith("/content/")) {
+      tell({ pointkeeper: "close" });
+      return;
+    }
     if (button) button.disabled = true;
     await show(event.target.action, Object.fromEntries(new FormData(event.target)));
     if (button) button.disabled = false;
+  });
+
+  // A reward opens over the page. Where the loader is an older one, it opens in the grid; from a badge, in the store.
+  document.addEventListener("click", (event) => {
+    const { open } = event.target.closest("[data-open]")?.dataset ?? {};
+    if (!open || !signedIn || !(roomy || document.body.classList.contains("rewards"))) return;
+    event.preventDefault();
+    if (roomy) tell({ pointkeeper: "panel", path: open });
+    else show(base + open);
   });
 
   document.addEventListener("click", (event) => {
@@ -98,6 +124,7 @@
     tell({ pointkeeper: "open", open });
   });
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && panel) tell({ pointkeeper: "close" });
     if (event.key === "Escape" && document.body.classList.contains("open")) document.querySelector("[data-toggle]").click();
   });
 

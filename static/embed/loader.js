@@ -5,6 +5,25 @@
   const home = new URL(script.src).origin;
   const frames = () => [...document.querySelectorAll("iframe[data-pointkeeper]")];
   const say = (frame, what) => frame.contentWindow?.postMessage({ pointkeeper: what }, "*");
+  const roomy = "HTMLDialogElement" in window;
+
+  // A reward that the buyer opens stands over the page until he closes it; nothing of the page moves.
+  function panel(opener, path) {
+    const dialog = document.createElement("dialog");
+    const frame = document.createElement("iframe");
+    Object.assign(frame.dataset, { pointkeeper: "panel", open: path, ...(opener.dataset.token && { token: opener.dataset.token }) });
+    frame.title = opener.title;
+    frame.src = `${opener.src}#panel`;
+    Object.assign(frame.style, { display: "block", width: "100%", height: "100%", border: "0", colorScheme: "normal" });
+    Object.assign(dialog.style, {
+      width: "min(400px, calc(100vw - 16px))", height: "min(620px, calc(100vh - 16px))", maxWidth: "none", maxHeight: "none",
+      padding: "0", border: "0", borderRadius: "14px", overflow: "hidden", background: "transparent",
+    });
+    dialog.append(frame);
+    dialog.addEventListener("close", () => { dialog.remove(); say(opener, "again"); });
+    document.body.append(dialog);
+    dialog.showModal();
+  }
 
   // The floating button has no place in the page's flow, so its frame is made here.
   if (script.dataset.embed) {
@@ -30,10 +49,15 @@
       const said = frame && event.data?.pointkeeper;
       if (!said) return;
       const token = frame.dataset.token || document.querySelector("script[data-pointkeeper-token]")?.dataset.pointkeeperToken;
-      if (said === "ready" && token) event.source.postMessage({ pointkeeper: "token", token }, home);
+      if (said === "ready" && token) event.source.postMessage({ pointkeeper: "token", token, roomy, open: frame.dataset.open }, home);
+      if (said === "panel" && roomy && !document.querySelector("dialog > [data-pointkeeper]")) panel(frame, String(event.data.path));
+      if (said === "close") frame.closest("dialog")?.close();
       if (said === "height" && Number(event.data.height) > frame.height) frame.height = Math.min(Number(event.data.height), 2000);
       if (said === "open") frame.style.clipPath = event.data.open ? "none" : "inset(calc(100% - 72px) 0 0 calc(100% - 72px))";
     });
   }
-  for (const frame of frames()) say(frame, "hello");
+  for (const frame of frames()) {
+    frame.style.maxWidth = "100%"; // A badge is wider than the narrowest phones.
+    say(frame, "hello");
+  }
 })();

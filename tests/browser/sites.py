@@ -27,7 +27,7 @@ def site(shop: str) -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             page = f"{own.head}{own.body}<p id='end'>The end</p>".encode() if self.path == "/" else b""
-            self.send_response(200 if self.path == "/" else 404)
+            self.send_response(200 if self.path == "/" else 204)  # No icon.
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.send_header("Content-Length", str(len(page)))
             self.send_header("Content-Security-Policy", own.policy)

@@ -8,7 +8,7 @@ import time_machine
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from crm.models import Channel, Member, ShopKey
+from crm.models import Channel, Member, ShopKey, TierGrant, TierOffer
 from crm.sso.keys import revoke_key
 from loyalty import api as loyalty
 from redemption.embeds.choices import EmbedTemplate
@@ -228,7 +228,7 @@ class TestTakingACoupon:
 
         page = visitor.post(path(embed, f"coupon/{plan.pk}/999/"), headers=session(embed)).content.decode()
 
-        assert "This offer has ended." in page
+        assert "A coupon of this value is no longer offered." in page
 
     def test_a_flood_is_slowed_down(
         self, *, rich: Member, plan: CouponPlan, make_embed: MakeEmbed, visitor: Client, session: Session
@@ -259,7 +259,9 @@ def test_the_day_is_signed_once(
     assert loyalty.summary(rich.pk, at).balance == 1233
 
 
-@pytest.mark.parametrize(("template", "queries"), [("bar", 6), ("card", 7), ("coupons", 5), ("tier", 5), ("float", 7)])
+@pytest.mark.parametrize(
+    ("template", "queries"), [("bar", 6), ("card", 7), ("coupons", 5), ("tier", 5), ("float", 7), ("rewards", 7)]
+)
 def test_an_embed_asks_a_fixed_number_of_questions(
     template: str,
     queries: int,
@@ -289,15 +291,49 @@ def test_the_tier_shows_what_is_missing_to_the_next_one(
     assert "1,000 yuan or 5 orders more to 高级会员" in page
 
 
-def test_a_tier_to_take_is_named_with_its_last_day(
-    shop: Channel, rich: Member, make_embed: MakeEmbed, visitor: Client, session: Session
-) -> None:
+@pytest.fixture
+def vip_to_take(shop: Channel, rich: Member) -> TierOffer:
+    """林小鹿 has reached VIP, and has a month to take it."""
     seller = Seller(shop)
     begin_claims(seller)
     rich.name = "小鹿爱喝茶"  # As the shop's orders know him.
     seller.record(rich, "1", 1200, NOON - timedelta(days=1))
+    return TierOffer.objects.get()
+
+
+def test_a_tier_to_take_is_named_with_its_last_day(
+    vip_to_take: TierOffer, make_embed: MakeEmbed, visitor: Client, session: Session
+) -> None:
     embed = make_embed("tier")
 
     page = visitor.post(path(embed, "content/"), headers=session(embed)).content.decode()
 
     assert "“VIP会员” is yours to take by April 8, 2026." in page
+    assert f"/tier/{vip_to_take.pk}/" in page
+
+
+def test_a_tier_is_taken_once(
+    *, vip_to_take: TierOffer, rich: Member, make_embed: MakeEmbed, visitor: Client, session: Session, at: datetime
+) -> None:
+    embed = make_embed("tier")
+    headers = session(embed)
+
+    first = visitor.post(path(embed, f"tier/{vip_to_take.pk}/"), headers=headers).content.decode()
+    with time_machine.travel(at + timedelta(seconds=20), tick=False):
+        again = visitor.post(path(embed, f"tier/{vip_to_take.pk}/"), headers=headers).content.decode()
+
+    assert "The tier “VIP会员” is yours" in first
+    assert "You are VIP会员" in first
+    assert "You had taken this tier already; it counted once." in again
+    assert TierGrant.objects.filter(member=rich).count() == 1
+
+
+def test_somebody_elses_tier_is_not_to_be_had(
+    vip_to_take: TierOffer, dayong: Member, make_embed: MakeEmbed, visitor: Client, session: Session
+) -> None:
+    embed = make_embed("tier")
+
+    page = visitor.post(path(embed, f"tier/{vip_to_take.pk}/"), headers=session(embed, "dayong_w")).content.decode()
+
+    assert "There is no such tier to take." in page
+    assert not TierGrant.objects.filter(member=dayong).exists()

@@ -64,7 +64,7 @@ def test_a_shop_with_nothing_to_offer_shows_no_empty_hole(
 ) -> None:
     page = visitor.get(address(make_embed(template))).content.decode()
 
-    assert re.search(r"<main>\s*<(section|button)", page)
+    assert re.search(r'<main id="panel">\s*<(section|button)', page)
 
 
 class TestWhereItMayStand:

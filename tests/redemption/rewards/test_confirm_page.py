@@ -56,20 +56,20 @@ class TestBeforeThePress:
         response = buyer.get(f"/rewards/{cup.pk}/take/?quantity=3")
 
         page = response.content.decode()
-        assert (response.context["price"], response.context["left"]) == (300, 700)
+        assert (response.context["agreed"].price, response.context["agreed"].left) == (300, 700)
         assert "Redeem for 300 points" in page
         assert home.street in page
 
     def test_more_than_one_may_have_is_cut_to_the_most(self, buyer: Client, cup: Reward, home: Address) -> None:
-        assert buyer.get(f"/rewards/{cup.pk}/take/?quantity=99").context["quantity"] == 10
-        assert buyer.get(f"/rewards/{cup.pk}/take/?quantity=0").context["quantity"] == 1
+        assert buyer.get(f"/rewards/{cup.pk}/take/?quantity=99").context["agreed"].quantity == 10
+        assert buyer.get(f"/rewards/{cup.pk}/take/?quantity=0").context["agreed"].quantity == 1
 
     def test_with_cash_the_deadline_is_named(self, buyer: Client, home: Address) -> None:
         pot = RewardFactory(points=100, cash="9.90", pay_hours=24)
 
         response = buyer.get(f"/rewards/{pot.pk}/take/?quantity=2")
 
-        assert response.context["cash"] == Decimal("19.80")
+        assert response.context["agreed"].cash == Decimal("19.80")
         assert "Pay ¥19.80 within 24 hours" in response.content.decode()
 
     def test_who_has_no_address_is_asked_for_one_and_comes_back(self, buyer: Client, cup: Reward) -> None:
@@ -87,7 +87,7 @@ class TestBeforeThePress:
         kept = Address.objects.get()
         assert kept.region == "浙江省 杭州市 西湖区"
         assert response["Location"] == f"/rewards/{cup.pk}/take/?quantity=2&address={kept.pk}"
-        assert buyer.get(response["Location"]).context["chosen"] == kept.pk
+        assert buyer.get(response["Location"]).context["agreed"].chosen == kept.pk
 
     def test_what_cannot_be_had_leads_to_the_page_that_says_why(self, buyer: Client) -> None:
         dear = RewardFactory(points=1001)

@@ -1,124 +1,18 @@
 """The seller's own site, on another origin, pastes our snippets; browsers there keep no cookie of ours."""
 
-import secrets
-import time
-from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-import jwt
 import pytest
-from playwright.sync_api import BrowserType, FrameLocator, Page, Route, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, Route, expect
 
-from crm.choices import SsoAlgorithm
-from crm.models import Channel, Member
-from crm.sso.keys import make_key
+from crm.models import Member
 from loyalty import api as loyalty
 from redemption.embeds.choices import EmbedTemplate
-from redemption.embeds.snippets import TOKEN, snippet
-from redemption.models import Coupon, CouponPlan, Embed
+from redemption.models import Coupon, CouponPlan
 from tests.browser import gates
+from tests.browser.embeds.conftest import NewToken, Paste, frame
 from tests.browser.sites import Site, site
-from tests.cast import GivePoints
-from tests.factories import CouponPlanFactory
-
-NewToken = Callable[..., str]
-Paste = Callable[..., None]
-# How much of the page has moved since it was first painted, as browsers measure it.
-WATCH_SHIFTS = """
-window.moved = 0;
-new PerformanceObserver((list) => { for (const shift of list.getEntries()) window.moved += shift.value; })
-  .observe({ type: "layout-shift", buffered: true });
-"""
-
-
-@pytest.fixture(scope="module")
-def phone(browser_type: BrowserType, browser_type_launch_args: dict[str, Any]) -> Iterator[Any]:
-    """A browser that blocks the cookies of third parties."""
-    flags = [*browser_type_launch_args["args"], "--test-third-party-cookie-phaseout"]
-    browser = browser_type.launch(**{**browser_type_launch_args, "args": flags})
-    yield browser
-    browser.close()
-
-
-@pytest.fixture
-def page(phone: Any, browser_context_args: dict[str, Any]) -> Iterator[Page]:
-    context = phone.new_context(**browser_context_args)
-    page = context.new_page()
-    page.add_init_script(WATCH_SHIFTS)
-    yield page
-    context.close()
-
-
-@pytest.fixture
-def complaints(page: Page) -> list[str]:
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    return said
-
-
-@pytest.fixture
-def home(live_server: LiveServer) -> str:
-    return live_server.url.replace("127.0.0.1", "localhost")
-
-
-@pytest.fixture
-def tea_house(home: str) -> Iterator[Site]:
-    with site(home) as own:
-        yield own
-
-
-@pytest.fixture
-def plan(transactional_db: None) -> CouponPlan:
-    return CouponPlanFactory(name="全场红包", denominations=(5, 10, 20))
-
-
-@pytest.fixture
-def rich(xiaolu: Member, give_points: GivePoints) -> Member:
-    give_points(xiaolu, 1230)
-    return xiaolu
-
-
-@pytest.fixture
-def new_token(shop: Channel, at: datetime) -> NewToken:
-    key, secret = make_key(channel_id=shop.pk, name="Tea", algorithm=SsoAlgorithm.HS256, actor_id=None, at=at)
-
-    def new_token(**changes: object) -> str:
-        now = int(time.time())
-        claims = {
-            "sub": "小鹿爱喝茶",
-            "aud": "pointkeeper:tea:embed",
-            "iat": now,
-            "exp": now + 120,
-            "jti": secrets.token_hex(8),
-        }
-        return jwt.encode(claims | changes, secret, headers={"kid": key.key_id})
-
-    return new_token
-
-
-@pytest.fixture
-def paste(shop: Channel, tea_house: Site, home: str, at: datetime) -> Paste:
-    """``paste("card", "coupons", token=…)``: make embeds for the tea house's site and paste their snippets there."""
-
-    def paste(*templates: str, token: str = "", into: Site = tea_house) -> None:
-        into.body = ""
-        for template in templates:
-            embed = Embed.objects.create(
-                name=template, template=template, channel=shop, origins=tea_house.address, changed_at=at
-            )
-            lines = snippet(
-                template, key=embed.public_key, home=home, height=embed.height, title=template, signed_in=bool(token)
-            )
-            into.body += str(lines).replace(TOKEN, token)
-
-    return paste
-
-
-def frame(page: Page, number: int) -> FrameLocator:
-    return page.frame_locator("iframe[data-pointkeeper]").nth(number)
 
 
 def kept(page: Page, home: str) -> str:
@@ -203,6 +97,22 @@ def test_the_floating_button_opens_and_nothing_moves(
     assert complaints == []
 
 
+def test_a_frame_that_was_hidden_for_a_while_is_as_high_as_before(
+    page: Page, tea_house: Site, paste: Paste, new_token: NewToken, rich: Member
+) -> None:
+    paste("card", token=new_token())
+    page.goto(tea_house.address)
+    expect(frame(page, 0).get_by_text("1,230")).to_be_visible()
+    height = page.locator("iframe").get_attribute("height")
+
+    page.locator("iframe").evaluate("frame => { frame.width = 0; }")
+    page.wait_for_timeout(300)
+    page.locator("iframe").evaluate("frame => { frame.width = '100%'; }")
+    page.wait_for_timeout(300)
+
+    assert page.locator("iframe").get_attribute("height") == height
+
+
 def test_a_wrong_site_is_refused_by_the_browser(
     *, page: Page, home: str, paste: Paste, new_token: NewToken, rich: Member, complaints: list[str]
 ) -> None:
@@ -271,7 +181,7 @@ def test_without_scripts_the_public_side_is_there(
     page.goto(tea_house.address)
 
     expect(frame(page, 0).get_by_role("link", name="登录查看")).to_be_visible()
-    expect(page.get_by_role("link", name="float")).to_be_visible()
+    expect(page.get_by_role("link", name="我的积分")).to_be_visible()
     context.close()
 
 
