@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -173,12 +174,20 @@ def _charts(taken: Taken, sales: SalesOfRedeemers) -> list[tuple[str, str, dict[
             "horizontal": True,
             "months": [_name(row) for row in dearest],
             "series": [
-                {"name": _("Cost"), "values": [float(row.cost(taken.per_point)) for row in dearest]},
-                {"name": _("Sales after"), "values": [float(sales.of(row.side, row.key).after) for row in dearest]},
+                {"name": _("Cost"), "values": [_whole_yuan_rounded_down(row.cost(taken.per_point)) for row in dearest]},
+                {
+                    "name": _("Sales after"),
+                    "values": [_whole_yuan_rounded_down(sales.of(row.side, row.key).after) for row in dearest],
+                },
             ],
         }
         charts.append(("sales", _("Cost, and sales in the 30 days after, in yuan"), figures))
     return charts if taken.total else []
+
+
+def _whole_yuan_rounded_down(amount: Decimal) -> int:
+    """Return how long a bar is; the table beside it has the fen."""
+    return int(amount)
 
 
 def _without_gaps(rows: list[Row]) -> list[tuple[date, int, int]]:
