@@ -3,9 +3,8 @@
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext as _now
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from crm.api import Erasure, ErasureRules, Fate, Loss, PersonalTable
 from redemption.choices import CouponState
@@ -53,7 +52,7 @@ TABLES = (
     PersonalTable(
         "addresses", "redemption.Address", ("member",),
         ("recipient", "phone", "region", "street", "postcode", "preferred", "added_at", "removed_at"),
-        Fate.EMPTIED, "An empty row, because redemptions name it.", title=_("My addresses"),
+        Fate.EMPTIED, "An empty row, because redemptions name it.", title=gettext_lazy("My addresses"),
         emptied={
             "recipient": "", "phone": "", "region": "", "street": "", "postcode": "", "preferred": False,
         },
@@ -75,7 +74,7 @@ _NAMED = 5
 def _obstacles(member_id: int, _at: datetime) -> list[str]:
     unfinished = Redemption.objects.filter(member=member_id, state__in=_UNFINISHED).order_by("pk")
     return [
-        _now("Redemption %(number)s is not finished yet (%(state)s).")
+        _("Redemption %(number)s is not finished yet (%(state)s).")
         % {"number": redemption.number, "state": RedemptionState(redemption.state).label}
         for redemption in unfinished[:_NAMED]
     ]

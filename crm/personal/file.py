@@ -54,27 +54,29 @@ def everything_held(member_id: int, at: datetime) -> IO[bytes]:
             written = []
             for place, table in enumerate(shown_tables()):
                 document.write(f"{',' if place else ''}\n{json.dumps(table.name)}: [")
-                written.append(_Written(table, _write(packed, document, table, member_id)))
+                written.append(_Written(table, _write(packed, document, table, member_id, at)))
                 document.write("]")
             document.write("\n}}\n")
             scratch.seek(0)
-            with packed.open(DOCUMENT, "w") as target:
+            with packed.open(_entry(DOCUMENT, at), "w") as target:
                 shutil.copyfileobj(scratch, target)
-            packed.writestr(GUIDE, _BOM + _guide(member_id, written, at))
+            packed.writestr(_entry(GUIDE, at), _BOM + _guide(member_id, written, at))
             document.detach()
         file.seek(0)
         stack.pop_all()  # Whoever reads it closes it.
         return file
 
 
-def _write(packed: zipfile.ZipFile, document: io.TextIOWrapper, table: PersonalTable, member_id: int) -> int:
+def _write(
+    packed: zipfile.ZipFile, document: io.TextIOWrapper, table: PersonalTable, member_id: int, at: datetime
+) -> int:
     """Write the rows of a table to both; return how many there were. A table without rows is in the document only."""
     rows = rows_of(table, member_id)
     first = next(rows, None)
     if first is None:
         return 0
     labels, number = readable(table), 0
-    with packed.open(f"{table.name}.csv", "w") as target:
+    with packed.open(_entry(f"{table.name}.csv", at), "w") as target:
         target.write((_BOM + csv_line(column_titles(table))).encode())
         for row in chain([first], rows):
             cells = [as_cell(value, known) for value, known in zip(row, labels, strict=True)]
@@ -82,6 +84,14 @@ def _write(packed: zipfile.ZipFile, document: io.TextIOWrapper, table: PersonalT
             document.write(f"{',' if number else ''}\n{as_json(table, row)}")
             number += 1
     return number
+
+
+def _entry(name: str, at: datetime) -> zipfile.ZipInfo:
+    """A file in the ZIP with the time it was made at; without one, programs show 1980."""
+    moment = timezone.localtime(at)
+    entry = zipfile.ZipInfo(name, (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second))
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
 
 
 def _guide(member_id: int, written: list[_Written], at: datetime) -> str:

@@ -152,3 +152,18 @@ def test_the_page_costs_six_queries(
 
     with django_assert_num_queries(6):
         client.get(PAGE)
+
+
+def test_what_has_to_end_first_is_named_in_chinese(rich: Member, sign_in: SignIn, at: datetime) -> None:
+    reward = RewardFactory(points=100)
+    redeem(
+        rich.pk, reward.pk, 1, token=open_wish(rich.pk, reward, at).token(),
+        address_id=AddressFactory(member=rich).pk, at=at,
+    )  # fmt: skip
+    client = sign_in(rich)
+    prove(client)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "zh-hans"
+
+    page = client.get(PAGE).content.decode()
+
+    assert "还没有完成（已下单）" in page
