@@ -97,6 +97,30 @@ def test_nights_that_were_left_out_are_made_up_for_each_as_of_its_day(seller: Se
     assert held(buyer, "2025-06-10") == "base"
 
 
+def test_two_years_of_one_buyer(seller: Seller, buyer: Member) -> None:
+    """The first of each month in 2024 and 2025, and what he spends in between; keeping looks at three months back."""
+    spent = {
+        "2024-01-20": 800, "2024-08-15": 1500, "2024-11-11": 900, "2025-03-03": 1600, "2025-05-20": 1500,
+    }  # fmt: skip
+    firsts = [f"{year}-{month:02}-01" for year in (2024, 2025) for month in range(1, 13)]
+    for day in sorted([*firsts[1:], *spent, "2025-12-31"]):
+        if day in spent:
+            seller.buys(buyer, spent[day], day)
+        else:
+            seller.night(day)
+
+    assert history(buyer) == [
+        ("2024-01-20", "up", "vip"),
+        ("2024-05-01", "down", "base"),  # Nothing from February to April.
+        ("2024-08-15", "up", "svip"),
+        ("2024-12-01", "down", "vip"),  # 900 from September to November: enough for VIP, also in January.
+        ("2025-03-01", "down", "base"),  # Nothing from December to February.
+        ("2025-03-03", "up", "svip"),  # Kept by May, when 1500 more come in.
+        ("2025-09-01", "down", "vip"),  # Nothing from June to August.
+        ("2025-10-01", "down", "base"),
+    ]
+
+
 def test_a_refund_counts_on_the_first_of_the_month(seller: Seller, buyer: Member) -> None:
     """The policy of the preset: the tier stays until it is looked at the next time."""
     number = seller.buys(buyer, 800, "2024-01-20")
