@@ -38,6 +38,9 @@ PLANS = {
     "redeem_http": Plan(
         "page and click of a reward, gunicorn with 2 workers", "a form that does nothing, same server", 12, 1_000
     ),
+    "store_pages": Plan(
+        "the pages of a store of 10,000 rewards", "the same pages of a hundredth of it, in time", 10, 20_000
+    ),
     "accrue": Plan("accruals of orders in batches of a thousand", "pgbench TPC-B, one client", 2, 100_000),
     "nightly": Plan("a night with a tenth of all lots due", "UPDATE of as many rows of a bare table", 3, 100_000),
     "tier_review": Plan("a review of all members' tiers", "reading the same tables once", 5, 100_000),
