@@ -21,7 +21,13 @@ SELECT w.id, w.name, w.starts_at, w.ends_at, w.points,
             )
             WHEN w.counted THEN coalesce(s.free, 0) END,
        x.pieces, x.members, x.points, x.minutes, x.hour
-  FROM redemption_reward AS w
+  FROM (
+      SELECT * FROM redemption_reward AS r
+       WHERE r.active AND (r.starts_at IS NOT NULL OR r.ends_at IS NOT NULL)
+         AND (r.starts_at IS NULL OR r.starts_at <= %(at)s) AND (r.ends_at IS NULL OR r.ends_at > %(at)s)
+       ORDER BY r.ends_at NULLS LAST, r.position, r.id
+       LIMIT %(most)s
+  ) AS w
   LEFT JOIN redemption_stock AS s ON s.reward_id = w.id
  CROSS JOIN LATERAL (
       SELECT coalesce(sum(r.quantity - r.cancelled - r.returned), 0) AS pieces, count(DISTINCT r.member_id) AS members,
@@ -32,10 +38,7 @@ SELECT w.id, w.name, w.starts_at, w.ends_at, w.points,
         FROM redemption_redemption AS r
        WHERE r.reward_id = w.id AND (w.starts_at IS NULL OR r.placed_at >= w.starts_at)
  ) AS x
- WHERE w.active AND (w.starts_at IS NOT NULL OR w.ends_at IS NOT NULL)
-   AND (w.starts_at IS NULL OR w.starts_at <= %(at)s) AND (w.ends_at IS NULL OR w.ends_at > %(at)s)
  ORDER BY w.ends_at NULLS LAST, w.position, w.id
- LIMIT %(most)s
 """
 
 

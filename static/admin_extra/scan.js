@@ -73,7 +73,7 @@
       say("missing");
       return;
     }
-    begins.hidden = false;
+    scanner.querySelector("[data-scan-buttons]").hidden = false;
     begins.addEventListener("click", begin);
     ends.addEventListener("click", stop);
     window.addEventListener("pagehide", stop);
