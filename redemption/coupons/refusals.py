@@ -2,11 +2,10 @@
 
 from datetime import datetime
 
-from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from redemption.refusals import Refused
+from redemption.refusals import BeginsLater, EndedBefore, NeedsPoints, NeedsTier, Refused, in_words
 
 
 class PlanNotOffered(Refused):
@@ -45,43 +44,16 @@ class NoCodeLeft(Refused):
     text = gettext_lazy("All coupons of this value have been given out for now. Your points are untouched.")
 
 
-class NotYet(Refused):
-    """The offer begins at ``begins_at``."""
-
-    code = "not_yet"
-
-    def __init__(self, begins_at: datetime) -> None:
-        super().__init__(begins_at)
-        self.begins_at = begins_at
-
-    def message(self) -> str:
-        return _("This coupon can be taken from %(when)s.") % {"when": _instant(self.begins_at)}
+class NotYet(BeginsLater):
+    text = gettext_lazy("This coupon can be taken from %(when)s.")
 
 
-class NoLonger(PlanNotOffered):
-    """The offer ended at ``ended_at``."""
-
-    code = "no_longer"
-
-    def __init__(self, ended_at: datetime) -> None:
-        super().__init__(ended_at)
-        self.ended_at = ended_at
-
-    def message(self) -> str:
-        return _("This offer ended on %(when)s. Your points are untouched.") % {"when": _instant(self.ended_at)}
+class NoLonger(EndedBefore, PlanNotOffered):
+    """The offer of the plan is over."""
 
 
-class TierTooLow(Refused):
-    """The coupon is for members of ``tier``, a name, and the tiers above it."""
-
-    code = "tier_too_low"
-
-    def __init__(self, tier: str) -> None:
-        super().__init__(tier)
-        self.tier = tier
-
-    def message(self) -> str:
-        return _("This coupon is for members from the tier %(tier)s up.") % {"tier": self.tier}
+class TierTooLow(NeedsTier):
+    text = gettext_lazy("This coupon is for members from the tier %(tier)s up.")
 
 
 class BudgetSpent(Refused):
@@ -113,7 +85,7 @@ class LimitReached(Refused):
         self.again_at = again_at
 
     def message(self) -> str:
-        figures = {"had": self.had, "most": self.most, "when": _instant(self.again_at)}
+        figures = {"had": self.had, "most": self.most, "when": in_words(self.again_at)}
         match self.which:
             case "day":
                 return _(
@@ -131,14 +103,8 @@ class LimitReached(Refused):
         return words % figures
 
 
-class NotEnoughPoints(Refused):
-    """``missing`` points are lacking, at least one."""
-
+class NotEnoughPoints(NeedsPoints):
     code = "not_enough_points"
-
-    def __init__(self, missing: int) -> None:
-        super().__init__(missing)
-        self.missing = missing
 
     def message(self) -> str:
         return ngettext(
@@ -146,7 +112,3 @@ class NotEnoughPoints(Refused):
             "You need %(missing)s more points for this coupon.",
             self.missing,
         ) % {"missing": f"{self.missing:,}"}
-
-
-def _instant(at: datetime | None) -> str:
-    return formats.date_format(timezone.localtime(at), "DATETIME_FORMAT") if at else ""

@@ -1,12 +1,9 @@
 """Why a buyer does not get a reward, in sentences that say what he can do."""
 
-from datetime import datetime
-
-from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from redemption.refusals import Refused
+from redemption.refusals import BeginsLater, EndedBefore, NeedsPoints, NeedsTier, Refused
 
 
 class RewardRefused(Refused):
@@ -47,43 +44,16 @@ class AddressMissing(RewardRefused):
     text = gettext_lazy("Please choose where the parcel shall go.")
 
 
-class NotYet(RewardRefused):
-    """The offer begins at ``begins_at``."""
-
-    code = "not_yet"
-
-    def __init__(self, begins_at: datetime) -> None:
-        super().__init__(begins_at)
-        self.begins_at = begins_at
-
-    def message(self) -> str:
-        return _("This reward can be redeemed from %(when)s.") % {"when": _instant(self.begins_at)}
+class NotYet(BeginsLater, RewardRefused):
+    text = gettext_lazy("This reward can be redeemed from %(when)s.")
 
 
-class NoLonger(RewardRefused):
-    """The offer ended at ``ended_at``."""
-
-    code = "no_longer"
-
-    def __init__(self, ended_at: datetime) -> None:
-        super().__init__(ended_at)
-        self.ended_at = ended_at
-
-    def message(self) -> str:
-        return _("This offer ended on %(when)s. Your points are untouched.") % {"when": _instant(self.ended_at)}
+class NoLonger(EndedBefore, RewardRefused):
+    """The offer of the reward is over."""
 
 
-class TierTooLow(RewardRefused):
-    """The reward is for members of ``tier``, a name, and the tiers above it."""
-
-    code = "tier_too_low"
-
-    def __init__(self, tier: str) -> None:
-        super().__init__(tier)
-        self.tier = tier
-
-    def message(self) -> str:
-        return _("This reward is for members from the tier %(tier)s up.") % {"tier": self.tier}
+class TierTooLow(NeedsTier, RewardRefused):
+    text = gettext_lazy("This reward is for members from the tier %(tier)s up.")
 
 
 class TooManyAtOnce(RewardRefused):
@@ -146,14 +116,8 @@ class LimitReached(RewardRefused):
                 return _("You have had %(had)s of the %(most)s pieces that one member may have.") % figures
 
 
-class NotEnoughPoints(RewardRefused):
-    """``missing`` points are lacking, at least one."""
-
+class NotEnoughPoints(NeedsPoints, RewardRefused):
     code = "short"
-
-    def __init__(self, missing: int) -> None:
-        super().__init__(missing)
-        self.missing = missing
 
     def message(self) -> str:
         return ngettext(
@@ -161,7 +125,3 @@ class NotEnoughPoints(RewardRefused):
             "You need %(missing)s more points for this reward.",
             self.missing,
         ) % {"missing": f"{self.missing:,}"}
-
-
-def _instant(at: datetime) -> str:
-    return formats.date_format(timezone.localtime(at), "DATETIME_FORMAT")
