@@ -11,11 +11,12 @@ from redemption.preferences import scheme_of
 
 
 def shop(request: HttpRequest) -> dict[str, object]:
-    """The shop's name and how to reach the seller, what its pages wear, and by day or by night; with accounts of which
-    sites one can sign in; ``demo`` is true where the demo page is offered."""
+    """The shop's name and how to reach the seller, what its pages wear, and by day or by night; whether a phone number
+    and with accounts of which sites one can sign in; ``demo`` is true where the demo page is offered."""
     return {
         "shop_name": settings.SHOP_NAME,
         "shop_contact": settings.SHOP_CONTACT,
+        "by_phone": bool(settings.SMS_URL),
         "social_sites": open_sites(),
         "demo": settings.DEMO,
         "theme": SimpleLazyObject(lambda: current_dress(timezone.now())),

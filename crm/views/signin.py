@@ -31,10 +31,6 @@ _ASKED = "phone_code"  # In the session: the ticket of the code that was asked f
 class AskForCodeView(RequestLoginCodeView):
     """Sends a code to a mail address as allauth does, and to a phone number as ``_ask`` does."""
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context_data(**kwargs)
-        return context | {"by_phone": bool(settings.SMS_URL)}
-
     def form_valid(self, form: Any) -> HttpResponse:
         if not form.phone:
             response: HttpResponse = super().form_valid(form)

@@ -4,6 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django import template
+from django.utils.timesince import timeuntil
 
 from crm import api as crm
 from crm.api import Metric, Way
@@ -37,6 +38,12 @@ def yuan(value: int | Decimal) -> str:
 def money(value: Decimal, currency: str) -> str:
     """Write an amount of some currency: ``¥12.80``, ``12.80 USD``."""
     return yuan(value) if currency == "CNY" else f"{value:,.2f} {currency}"
+
+
+@register.filter
+def time_left(until: datetime, at: datetime) -> str:
+    """Write how long there is until then in the largest unit: "4 days", "3 hours"."""
+    return timeuntil(until, at, depth=1)
 
 
 @register.filter

@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from crm.api import Buyer
@@ -20,7 +20,7 @@ class CampaignForm(forms.Form):
     """A code as somebody types it."""
 
     code = forms.CharField(
-        label=gettext_lazy("Code"),
+        label=pgettext_lazy("of a campaign", "Code"),
         max_length=loyalty.LONGEST_CODE,
         widget=forms.TextInput(
             attrs={"class": "field", "autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
