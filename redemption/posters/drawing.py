@@ -24,6 +24,27 @@ _WORDS = 920  # Pixels for a line of words.
 _QR = 300
 
 
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where the lines stand, and how high their letters are. ``largest`` is the figure's height at most; its comma
+    hangs a sixth of that below the line."""
+
+    head: int
+    head_size: int
+    figure: int
+    largest: int
+    unit: int
+    unit_size: int
+    about: int
+    about_size: int
+
+
+_PLACES = {
+    PosterSize.PORTRAIT: _Places(345, 64, 640, 300, 750, 60, 840, 52),
+    PosterSize.SQUARE: _Places(232, 56, 424, 190, 504, 46, 572, 42),
+}
+
+
 class PosterKind(StrEnum):
     """What a poster is for."""
 
@@ -86,19 +107,17 @@ def sign_in_words(points: int) -> Words:
 
 def draw(words: Words, *, size: PosterSize, address: str, colour: str) -> str:
     """Return the poster as SVG. ``address`` is what the QR code leads to."""
-    height = HEIGHTS[size]
-    middle, largest = (600, 300) if size is PosterSize.PORTRAIT else (440, 200)
-    figure_size = _fitting_down(words.figure, largest)
+    height, place = HEIGHTS[size], _PLACES[size]
+    qr_y = height - _QR - 76
     context = {
-        "width": WIDTH, "height": height, "colours": palette(colour), "words": words,
+        "width": WIDTH, "height": height, "colours": palette(colour), "words": words, "place": place,
         "shop_name": settings.SHOP_NAME, "initial": settings.SHOP_NAME[:1],
-        "head": set_lines(words.head, most=_WORDS // 64, lines=1, top=middle - largest * 9 // 10 - 25, size=64),
-        "figure_size": figure_size, "figure_y": middle,
-        "unit_y": middle + 85,
-        "about": set_lines(words.about, most=_WORDS // 52, lines=2, top=middle + 170, size=52),
-        "small": [Line(words.small, height - 150)] if words.small else [],
-        "call": set_lines(_("Scan to see your points"), most=15, lines=2, top=height - 255, size=38),
-        "foot": height - 380, "qr": _qr(address), "qr_x": WIDTH - _QR - 80, "qr_y": height - _QR - 50, "qr_size": _QR,
+        "head": set_lines(words.head, most=_WORDS // 64, lines=1, top=place.head, size=place.head_size),
+        "figure_size": _fitting_down(words.figure, place.largest),
+        "about": set_lines(words.about, most=_WORDS // 52, lines=2, top=place.about, size=place.about_size),
+        "small": [Line(words.small, height - 176)] if words.small else [],
+        "call": set_lines(_("Scan to see your points"), most=15, lines=2, top=height - 281, size=38),
+        "foot": qr_y - 30, "qr": _qr(address), "qr_x": WIDTH - _QR - 80, "qr_y": qr_y, "qr_size": _QR,
     }  # fmt: skip
     return render_to_string("poster/poster.svg", context)
 
