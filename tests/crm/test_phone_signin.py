@@ -209,3 +209,14 @@ def test_a_message_that_comes_too_late_is_not_sent(
     printed = capsys.readouterr().out
     assert printed.count("SMS to") == 1
     assert code_in(queue) in printed
+
+
+def test_the_front_page_takes_a_number_where_the_shop_can_send_codes(phone: Client, settings: LazySettings) -> None:
+    front = phone.get("/").content.decode()
+    assert "E-mail address or mobile number" in front
+    assert 'type="email"' not in front
+
+    settings.SMS_URL = ""
+    front = phone.get("/").content.decode()
+    assert "mobile number" not in front
+    assert 'type="email"' in front

@@ -72,7 +72,7 @@ class TestDrawing:
             assert found is not None
             return int(found[1])
 
-        assert size_of("1,234,567,890") < size_of("800") == 200
+        assert size_of("1,234,567,890") < size_of("800") == 190
         assert size_of("1,234,567,890") * width_in_em("1,234,567,890") <= 920
 
     def test_its_code_is_the_one_of_the_address(self) -> None:
