@@ -1,5 +1,6 @@
 """What the upper floors may use of the ground floor."""
 
+from crm import longjobs
 from crm.choices import OrderStatus, PaymentKind, Platform, ProductPolicy, RefundStatus, SocialSite, SsoFault
 from crm.claims import Buyer, Claim, ClaimState, buyer_of, claim_member, find_claim
 from crm.contact_ways import ContactWay, WayKind, contact_way
@@ -26,7 +27,7 @@ from crm.events import (
 from crm.frozen import frozen_once_published, frozen_with_its_set
 from crm.imports.cells import guarded
 from crm.imports.finished import FinishedImport, finished_import, finished_imports
-from crm.imports.locks import job_lock, locked_jobs
+from crm.imports.locks import job_lock
 from crm.later import call_later, call_worker
 from crm.mails.kinds import MailKind, register_mail_kind
 from crm.mails.preferences import MailPreferences, MailWish, mail_preferences, set_mail_preferences
@@ -191,9 +192,9 @@ __all__ = [
     "link_account",
     "linked_accounts",
     "load_scheme_preset",
-    "locked_jobs",
     "log_action",
     "log_actions",
+    "longjobs",
     "look_ahead",
     "mail_preferences",
     "make_newcomers",

@@ -24,7 +24,7 @@ from crm.feeds import Profile, UnreadableFile
 from crm.imports import pipeline
 from crm.imports import uploads as uploaded
 from crm.imports.counts import Counts
-from crm.imports.locks import IMPORTS, job_lock, locked_jobs
+from crm.imports.locks import IMPORTS, job_lock
 from crm.imports.pipeline import Source
 from crm.later import call_later
 from crm.models import Channel, ImportFile, ImportJob, ImportProblem, ImportProfile
@@ -176,7 +176,7 @@ def take_up_stalled(*, at: datetime) -> list[int]:
 
 def is_stalled(job: ImportJob, at: datetime) -> bool:
     """Say whether a job should be moving, shows no sign of life, and no live session works on it."""
-    return longjobs.is_silent(job, _MOVING, at) and job.pk not in locked_jobs()
+    return longjobs.is_stalled(job, _MOVING, IMPORTS, at)
 
 
 def run(job_id: int, *, clock: Callable[[], datetime]) -> bool:

@@ -22,7 +22,7 @@ from crm import longjobs
 from crm.choices import ListKind
 from crm.feeds.records import UnreadableFile
 from crm.imports.jobs import FILE_CHANGED, Overtaken, WrongState
-from crm.imports.locks import MEMBER_LISTS, job_lock, locked_jobs
+from crm.imports.locks import MEMBER_LISTS, job_lock
 from crm.imports.uploads import shown_name
 from crm.later import call_later
 from crm.memberlists import importing
@@ -202,7 +202,7 @@ def take_up_stalled(*, at: datetime) -> list[int]:
 
 def is_stalled(found: MemberList, at: datetime) -> bool:
     """Say whether a list should be moving, shows no sign of life, and no live session works on it."""
-    return longjobs.is_silent(found, _MOVING, at) and found.pk not in locked_jobs(MEMBER_LISTS)
+    return longjobs.is_stalled(found, _MOVING, MEMBER_LISTS, at)
 
 
 def _terms(found: MemberList) -> Terms:

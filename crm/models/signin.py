@@ -1,5 +1,7 @@
 """What signing in leaves behind: sessions with the device they are on, and codes that were sent."""
 
+from importlib import import_module
+
 from django.conf import settings
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
@@ -31,9 +33,9 @@ class Session(AbstractBaseSession):
 
     @classmethod
     def get_session_store_class(cls) -> type:
-        from crm.sessions import SessionStore
-
-        return SessionStore
+        """The engine that the settings name: it reads this model, and is not known to it."""
+        store: type = import_module(settings.SESSION_ENGINE).SessionStore
+        return store
 
 
 class OneTimeCode(models.Model):

@@ -7,15 +7,14 @@ committed with every batch of orders, and the same statement tells the worker th
 import json
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Q
 from django.utils.translation import gettext_noop
 
-from crm.api import call_later, call_worker, job_lock, locked_jobs, log_action
+from crm.api import call_later, job_lock, log_action, longjobs
 from loyalty.backtest.run import Period, backtest
 from loyalty.choices import BacktestState
 from loyalty.earning.checking import problems
@@ -26,14 +25,12 @@ from loyalty.rulebook import rules_of
 
 logger = logging.getLogger(__name__)
 
-# A job without a sign of life for so long is taken up again: its worker died, or its message was lost.
-STALLED_AFTER = timedelta(seconds=60)
-
 # Kept in English in the database and translated where shown.
 BROKE_OFF = gettext_noop("The program met an error and stopped. Nothing was changed; start the backtest again.")
 
 _MOVING = (BacktestState.QUEUED, BacktestState.RUNNING)
 _LOCKS = 0x1B0C  # Backtests among the locks of jobs.
+_TASK = "loyalty.tasks.run_backtest"
 
 
 class WrongState(Exception):
@@ -72,7 +69,7 @@ def start(set_id: int, period: Period, *, margin: Decimal, actor_id: int, at: da
             "backtest.start", actor_id=actor_id, at=at, job=job.pk, rule_set=set_id, version=job.version,
             first=str(period.first), last=str(period.last),
         )  # fmt: skip
-        call_later("loyalty.tasks.run_backtest", job.pk)
+        call_later(_TASK, job.pk)
     return job
 
 
@@ -131,18 +128,9 @@ def _run(job: BacktestJob, at: datetime, clock: Callable[[], datetime]) -> None:
 
 def take_up_stalled(*, at: datetime) -> list[int]:
     """Dispatch every job that waits or runs without a sign of life and that no live session works on."""
-    silent = Q(beat_at__lt=at - STALLED_AFTER) | Q(beat_at=None, created_at__lt=at - STALLED_AFTER)
-    waiting = BacktestJob.objects.filter(silent, state__in=_MOVING).order_by("pk").values_list("pk", flat=True)
-    locked = locked_jobs(_LOCKS)
-    stalled = [job_id for job_id in waiting if job_id not in locked]
-    # Renewing the sign of life keeps the next minute's round from sending the same job again.
-    BacktestJob.objects.filter(pk__in=stalled).update(beat_at=at)
-    for job_id in stalled:
-        call_worker("loyalty.tasks.run_backtest", job_id)
-    return stalled
+    return longjobs.take_up(BacktestJob.objects.all(), _MOVING, _LOCKS, lambda _state: _TASK, at=at)
 
 
 def is_stalled(job: BacktestJob, at: datetime) -> bool:
     """Say whether a job should be moving, shows no sign of life, and no live session works on it."""
-    silent = job.state in _MOVING and (job.beat_at or job.created_at) < at - STALLED_AFTER
-    return silent and job.pk not in locked_jobs(_LOCKS)
+    return longjobs.is_stalled(job, _MOVING, _LOCKS, at)

@@ -9,12 +9,11 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Q
 
-from crm.api import call_later, call_worker, job_lock, locked_jobs, log_action
+from crm.api import call_later, job_lock, log_action, longjobs
 from loyalty.grants.approval import WrongState
 from loyalty.grants.making import LOCKS
 from loyalty.grants.messages import BROKE_OFF
@@ -26,8 +25,6 @@ logger = logging.getLogger(__name__)
 State = Grant.State
 # Large enough that the fixed cost of a batch disappears, small enough that progress moves and locks are short.
 BATCH = 2_000
-# A job without a sign of life for so long is taken up again: its worker died, or its message was lost.
-STALLED_AFTER = timedelta(seconds=60)
 # What a worker can be sent to do for a grant in one of these states.
 MOVING = (State.CHECKING, State.QUEUED, State.RUNNING)
 
@@ -124,21 +121,14 @@ def resume(grant_id: int, *, actor_id: int, at: datetime) -> None:
 
 def take_up_stalled(*, at: datetime) -> list[int]:
     """Dispatch every grant that waits or runs without a sign of life and that no live session works on."""
-    silent = Q(beat_at__lt=at - STALLED_AFTER) | Q(beat_at=None, made_at__lt=at - STALLED_AFTER)
-    waiting = Grant.objects.filter(silent, state__in=MOVING).order_by("pk").values_list("pk", "state")
-    locked = locked_jobs(LOCKS)
-    stalled = [(grant_id, State(state)) for grant_id, state in waiting if grant_id not in locked]
-    # Renewing the sign of life keeps the next minute's round from sending the same grant again.
-    Grant.objects.filter(pk__in=[grant_id for grant_id, _state in stalled]).update(beat_at=at)
-    for grant_id, state in stalled:
-        call_worker(_task(state), grant_id)
-    return [grant_id for grant_id, _state in stalled]
+    return longjobs.take_up(
+        Grant.objects.all(), MOVING, LOCKS, lambda state: _task(State(state)), at=at, made="made_at"
+    )
 
 
 def is_stalled(grant: Grant, at: datetime) -> bool:
     """Say whether a grant should be moving, shows no sign of life, and no live session works on it."""
-    silent = grant.state in MOVING and (grant.beat_at or grant.made_at) < at - STALLED_AFTER
-    return silent and grant.pk not in locked_jobs(LOCKS)
+    return longjobs.is_stalled(grant, MOVING, LOCKS, at, made="made_at")
 
 
 def _task(state: State) -> str:

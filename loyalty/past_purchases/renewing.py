@@ -8,11 +8,11 @@ was.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection, transaction
 
-from crm.api import FinishedImport, call_later, call_worker, finished_import, log_action
+from crm.api import FinishedImport, call_later, call_worker, finished_import, log_action, longjobs
 from loyalty.choices import RenewalReason
 from loyalty.models import ImportRenewal
 from loyalty.policies import policy_in_force
@@ -21,7 +21,6 @@ from loyalty.renewals import renew
 from loyalty.validity import valid_until
 
 BATCH = 2_000
-STALLED_AFTER = timedelta(seconds=60)
 
 
 class NotFinished(Exception):
@@ -134,7 +133,9 @@ def run(renewal_id: int, *, clock: Callable[[], datetime], batch: int = BATCH) -
 def take_up_stalled(*, at: datetime) -> list[int]:
     """Send every renewal again that waits without a sign of life."""
     stalled = list(
-        ImportRenewal.objects.filter(finished_at=None, beat_at__lt=at - STALLED_AFTER).values_list("pk", flat=True)
+        ImportRenewal.objects.filter(finished_at=None, beat_at__lt=at - longjobs.STALLED_AFTER).values_list(
+            "pk", flat=True
+        )
     )
     ImportRenewal.objects.filter(pk__in=stalled).update(beat_at=at)
     for renewal_id in stalled:
