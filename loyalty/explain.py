@@ -37,9 +37,9 @@ def headline(line: StatementLine) -> str:
 
 def _other_headline(line: StatementLine) -> str:
     if line.kind is EntryKind.BURN and "yuan" in line.trace:
-        return _("Coupon over %(yuan)s yuan") % {"yuan": line.trace["yuan"]}
+        return _("Coupon for %(yuan)s yuan") % {"yuan": line.trace["yuan"]}
     if line.kind is EntryKind.REVERSAL and "coupon" in line.trace:
-        return _("Coupon over %(yuan)s yuan given back") % {"yuan": line.trace["yuan"]}
+        return _("Coupon for %(yuan)s yuan given back") % {"yuan": line.trace["yuan"]}
     if line.kind is EntryKind.OPENING and "past" in line.trace:
         return _("For earlier purchases")
     if line.kind is EntryKind.ADJUSTMENT:

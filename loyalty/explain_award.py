@@ -57,9 +57,12 @@ def _plain_rate(award: Award) -> str:
         "paid": yuan(line.base), "per": per, "points": points, "award": award.points, "version": award.version,
     }  # fmt: skip
     return (
-        _(
+        ngettext(
+            "%(paid)s yuan paid; every %(per)s yuan earns %(points)s point, whole steps only: %(award)s points "
+            "(rule version %(version)s).",
             "%(paid)s yuan paid; every %(per)s yuan earns %(points)s points, whole steps only: %(award)s points "
-            "(rule version %(version)s)."
+            "(rule version %(version)s).",
+            _count(points),
         )
         % facts
     )
@@ -81,7 +84,7 @@ def _gave(line: AwardLine, facts: dict[str, Any]) -> str:
     facts = facts | {"points": line.points + line.cut}
     if "/" in line.factor:
         rate, per = line.factor.split("/")
-        return _rate(line.rounding) % (facts | {"amount": yuan(line.base), "rate": rate, "per": per})
+        return _rate(line.rounding, _count(rate)) % (facts | {"amount": yuan(line.base), "rate": rate, "per": per})
     if line.factor.endswith("%"):
         return _("%(rule)s: %(factor)s of %(amount)s yuan make %(points)s points.") % (
             facts | {"amount": yuan(line.base)}
@@ -96,25 +99,45 @@ def _gave(line: AwardLine, facts: dict[str, Any]) -> str:
         return _("%(rule)s: %(base)s pieces earn %(points)s points besides.") % facts
     if line.factor:
         return _("%(rule)s: %(base)s points times %(factor)s are %(points)s points more.") % facts
+    gave = line.points + line.cut
     if line.kind == "signin":
-        return _("%(rule)s: %(points)s points on day %(base)s in a row.") % facts
-    return _("%(rule)s: %(points)s points.") % facts
+        words = ngettext(
+            "%(rule)s: %(points)s point on day %(base)s in a row.",
+            "%(rule)s: %(points)s points on day %(base)s in a row.",
+            gave,
+        )
+        return words % facts
+    return ngettext("%(rule)s: %(points)s point.", "%(rule)s: %(points)s points.", gave) % facts
 
 
-def _rate(rounding: str) -> str:
+def _count(rate: str) -> int:
+    """Which form a noun takes after a rate as it is written in an award: "1", "2", "0.5"."""
+    return 1 if rate == "1" else 2
+
+
+def _rate(rounding: str, count: int) -> str:
     if rounding == DOWN:
-        return _(
+        return ngettext(
+            "%(rule)s: %(amount)s yuan count, and every %(per)s yuan earns %(rate)s point, whole steps only: "
+            "%(points)s points.",
             "%(rule)s: %(amount)s yuan count, and every %(per)s yuan earns %(rate)s points, whole steps only: "
-            "%(points)s points."
+            "%(points)s points.",
+            count,
         )
     if rounding == HALF_UP:
-        return _(
+        return ngettext(
+            "%(rule)s: %(amount)s yuan count, and every %(per)s yuan earns %(rate)s point, from half a step on "
+            "counted whole: %(points)s points.",
             "%(rule)s: %(amount)s yuan count, and every %(per)s yuan earns %(rate)s points, from half a step on "
-            "counted whole: %(points)s points."
+            "counted whole: %(points)s points.",
+            count,
         )
-    return _(
+    return ngettext(
+        "%(rule)s: %(amount)s yuan count, and every %(per)s yuan earns %(rate)s point, steps that were begun counted "
+        "whole: %(points)s points.",
         "%(rule)s: %(amount)s yuan count, and every %(per)s yuan earns %(rate)s points, steps that were begun counted "
-        "whole: %(points)s points."
+        "whole: %(points)s points.",
+        count,
     )
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.utils import formats, timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 
@@ -66,5 +67,9 @@ class NeedsPoints(Refused):
 
 
 def in_words(at: datetime | None) -> str:
-    """Return a moment as a buyer reads it, "" for none."""
-    return formats.date_format(timezone.localtime(at), "DATETIME_FORMAT") if at else ""
+    """Return a moment as a buyer reads it, "March 11, 2026, 12:00" or "2026年3月11日 12:00"; "" for none."""
+    if at is None:
+        return ""
+    local = timezone.localtime(at)
+    words = {"day": formats.date_format(local, "DATE_FORMAT"), "time": formats.date_format(local, "H:i")}
+    return _("%(day)s, %(time)s") % words

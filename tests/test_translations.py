@@ -143,7 +143,8 @@ def test_the_compiled_traditional_catalogue_is_the_one_that_was_derived() -> Non
     ("simplified", "traditional"),
     [
         ("请输入短信验证码", "請輸入簡訊驗證碼"),
-        ("退出登录", "退出登入"),
+        ("退出登录", "登出"),
+        ("不漏签", "不漏簽"),
         ("您的积分账户里有 %(points)s 积分", "您的積分帳戶裡有 %(points)s 積分"),
         ("还差 320 积分升级", "還差 320 積分升級"),
         ("导入“订单文件”", "匯入「訂單檔案」"),

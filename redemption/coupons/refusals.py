@@ -88,18 +88,31 @@ class LimitReached(Refused):
         figures = {"had": self.had, "most": self.most, "when": in_words(self.again_at)}
         match self.which:
             case "day":
-                return _(
-                    "You have had %(had)s of the %(most)s coupons that you may have today. Again from %(when)s."
-                ) % (figures)
+                words = ngettext(
+                    "You may have only %(most)s coupon a day and have had %(had)s. Again from %(when)s.",
+                    "You have had %(had)s of the %(most)s coupons that you may have today. Again from %(when)s.",
+                    self.most,
+                )
             case "special":
-                words = _(
+                words = ngettext(
+                    "You may have only %(most)s coupon at this special price and have had %(had)s. "
+                    "From %(when)s they cost the usual points again.",
                     "You have had %(had)s of the %(most)s coupons that you may have at this special price. "
-                    "From %(when)s they cost the usual points again."
+                    "From %(when)s they cost the usual points again.",
+                    self.most,
                 )
             case "window":
-                words = _("You have had %(had)s of the %(most)s coupons that you may have of this offer.")
+                words = ngettext(
+                    "You may have only %(most)s coupon of this offer and have had %(had)s.",
+                    "You have had %(had)s of the %(most)s coupons that you may have of this offer.",
+                    self.most,
+                )
             case _other:
-                words = _("You have had %(had)s of the %(most)s coupons that one member may have.")
+                words = ngettext(
+                    "One member may have only %(most)s coupon, and you have had %(had)s.",
+                    "You have had %(had)s of the %(most)s coupons that one member may have.",
+                    self.most,
+                )
         return words % figures
 
 

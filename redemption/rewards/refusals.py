@@ -104,16 +104,26 @@ class LimitReached(RewardRefused):
         self.most = most
 
     def message(self) -> str:
-        figures = {"had": self.had, "most": self.most}
         match self.which:
             case "day":
-                return _("You have had %(had)s of the %(most)s pieces that you may have today. Come back tomorrow.") % (
-                    figures
+                words = ngettext(
+                    "You may have only %(most)s piece a day and have had %(had)s. Come back tomorrow.",
+                    "You have had %(had)s of the %(most)s pieces that you may have today. Come back tomorrow.",
+                    self.most,
                 )
             case "window":
-                return _("You have had %(had)s of the %(most)s pieces that you may have of this offer.") % figures
+                words = ngettext(
+                    "You may have only %(most)s piece of this offer and have had %(had)s.",
+                    "You have had %(had)s of the %(most)s pieces that you may have of this offer.",
+                    self.most,
+                )
             case _other:
-                return _("You have had %(had)s of the %(most)s pieces that one member may have.") % figures
+                words = ngettext(
+                    "One member may have only %(most)s piece, and you have had %(had)s.",
+                    "You have had %(had)s of the %(most)s pieces that one member may have.",
+                    self.most,
+                )
+        return words % {"had": self.had, "most": self.most}
 
 
 class NotEnoughPoints(NeedsPoints, RewardRefused):

@@ -18,7 +18,7 @@ PAGE = 24
 class Sort(models.TextChoices):
     """What comes first on the shelf."""
 
-    PLACE = "place", pgettext_lazy("what comes first", "As the shop puts it")
+    PLACE = "place", pgettext_lazy("what comes first", "Default order")
     CHEAPEST = "cheapest", pgettext_lazy("what comes first", "Fewest points")
     DEAREST = "dearest", pgettext_lazy("what comes first", "Most points")
     NEWEST = "newest", pgettext_lazy("what comes first", "Newest")

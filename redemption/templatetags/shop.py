@@ -1,5 +1,6 @@
 """How figures are written on the buyer's pages. Chinese and English both group digits by three."""
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -8,11 +9,13 @@ from django.utils.timesince import timeuntil
 
 from crm import api as crm
 from crm.api import Metric, Way
+from redemption.refusals import in_words
 
 register = template.Library()
 
 _WHOLE = Decimal(100)
 _MINUS = "\N{MINUS SIGN}"
+_AFTER_FULL_WIDTH = re.compile(r"(?<=[。！？；：，、）」])\s+")
 
 
 @register.filter
@@ -44,6 +47,18 @@ def money(value: Decimal, currency: str) -> str:
 def time_left(until: datetime, at: datetime) -> str:
     """Write how long there is until then in the largest unit: "4 days", "3 hours"."""
     return timeuntil(until, at, depth=1)
+
+
+@register.filter
+def moment(at: datetime | None) -> str:
+    """Write a day with the time, as the refusals do: "March 11, 2026, 12:00"; nothing where there is none."""
+    return in_words(at)
+
+
+@register.filter(is_safe=True)
+def close_up(text: str) -> str:
+    """Take the spaces away after full-width punctuation: sentences of a template stand apart in English only."""
+    return _AFTER_FULL_WIDTH.sub("", text)
 
 
 @register.filter

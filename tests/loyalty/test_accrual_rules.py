@@ -374,7 +374,7 @@ class TestCaps:
             told = explain(history(xiaolu.pk)[0])
 
         assert told[:4] == [
-            "A point a yuan: 100.00 yuan count, and every 1 yuan earns 1 points, whole steps only: 100 points.",
+            "A point a yuan: 100.00 yuan count, and every 1 yuan earns 1 point, whole steps only: 100 points.",
             "Spring gift: 50 points.",
             "The budget of the rule is used up, so 30 points less: 20 points.",
             "Together 120 points (rule version 1).",

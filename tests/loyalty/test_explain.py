@@ -52,7 +52,7 @@ def test_a_paid_order_tells_its_rule_and_that_the_points_wait(
 
     assert told(newest(xiaolu)) == [
         "Order 35153131 paid, points pending",
-        "100.80 yuan paid; every 1 yuan earns 1 points, whole steps only: 100 points (rule version 0).",
+        "100.80 yuan paid; every 1 yuan earns 1 point, whole steps only: 100 points (rule version 0).",
         "The points are pending until the order succeeds; then they can be spent.",
     ]
 
@@ -93,7 +93,7 @@ def test_an_order_that_became_dearer_tells_what_it_held_already(
 
     assert line.pending == 30
     assert told(line)[1:3] == [
-        "130.00 yuan paid; every 1 yuan earns 1 points, whole steps only: 130 points (rule version 0).",
+        "130.00 yuan paid; every 1 yuan earns 1 point, whole steps only: 130 points (rule version 0).",
         "The order held 100 of them already; these are the missing 30.",
     ]
 
@@ -181,7 +181,7 @@ def test_a_coupon_tells_its_price(xiaolu: Member, give_points: GivePoints, at: d
     burn(xiaolu.pk, 200, key="form", at=at, trace={"yuan": 20, "points_per_yuan": 10})
 
     assert told(newest(xiaolu)) == [
-        "Coupon over 20 yuan",
+        "Coupon for 20 yuan",
         "10 points make one yuan, so 20 yuan cost 200 points. Points that expire first are used first.",
     ]
 

@@ -37,14 +37,14 @@ def test_a_plain_rate_is_told_in_one_sentence_and_without_its_name() -> None:
         (
             AwardLine("spend", "spend", 9_550, "1/1", 96, rounding="half_up"),
             (
-                "A point a yuan: 95.50 yuan count, and every 1 yuan earns 1 points, from half a step on counted whole: "
+                "A point a yuan: 95.50 yuan count, and every 1 yuan earns 1 point, from half a step on counted whole: "
                 "96 points."
             ),
         ),
         (
             AwardLine("card", "payment_kind", 9_510, "1/1", 96, rounding="up"),
             (
-                "Points by way of payment: 95.10 yuan count, and every 1 yuan earns 1 points, steps that were begun "
+                "Points by way of payment: 95.10 yuan count, and every 1 yuan earns 1 point, steps that were begun "
                 "counted whole: 96 points."
             ),
         ),

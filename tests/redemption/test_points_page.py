@@ -112,7 +112,7 @@ def test_each_line_says_what_it_is_for_and_how_it_was_worked_out(
     assert "Order 35153131000000007 completed" in page
     assert "+88" in page
     assert "明前龙井 250g" in page
-    assert "88.00 yuan paid; every 1 yuan earns 1 points" in page
+    assert "88.00 yuan paid; every 1 yuan earns 1 point" in page
     assert "your balance was then 88" in page
 
 

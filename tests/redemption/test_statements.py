@@ -235,5 +235,5 @@ def test_a_month_of_a_buyer_with_coupons_reads_like_his_history(
     with time_machine.travel(in_march(11), tick=False):
         rows = table(client.get(FILE, {"first": "2026-03-01", "last": "2026-03-31"}))
 
-    assert rows[2]["What it was"] == "Coupon over 10 yuan"
+    assert rows[2]["What it was"] == "Coupon for 10 yuan"
     assert rows[-1]["Balance"] == "200"

@@ -56,7 +56,7 @@ class TestVoid:
         assert (logged.member, logged.actor_id, logged.reason) == (rich, clerk, "The buyer asked for it")
         with translation.override("en"):
             back = loyalty.history(rich.pk)[0]
-            assert loyalty.headline(back) == "Coupon over 20 yuan given back"
+            assert loyalty.headline(back) == "Coupon for 20 yuan given back"
             assert "The shop made the coupon void" in loyalty.explain(back)[0]
 
     def test_a_plan_may_keep_the_points(

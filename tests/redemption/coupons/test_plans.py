@@ -105,7 +105,7 @@ class TestSpecialRatio:
         with translation.override("en"):
             words = [coupon_words(offer) for offer in current_offers(at)]
 
-        assert words[0].small == "Double 11, until 2026-03-10 13:00"
+        assert words[0].small == "Double 11, until March 10, 2026, 13:00"
 
     def test_the_offer_says_what_it_costs_otherwise(self, plan: CouponPlan, at: datetime) -> None:
         offer = find_offer(plan.pk, 10, at)
@@ -237,8 +237,8 @@ def test_a_tier_is_asked_for_also_when_the_page_did_not_know(
 def test_before_and_after_its_window_nobody_gets_one(rich: Member, plan: CouponPlan, at: datetime) -> None:
     CouponPlan.objects.update(starts_at=at, ends_at=at + HOUR)
     for moment, refused, words in [
-        (at - HOUR, refusals.NotYet, "This coupon can be taken from 2026-03-10 12:00."),
-        (at + HOUR, refusals.NoLonger, "This offer ended on 2026-03-10 13:00. Your points are untouched."),
+        (at - HOUR, refusals.NotYet, "This coupon can be taken from March 10, 2026, 12:00."),
+        (at + HOUR, refusals.NoLonger, "This offer ended on March 10, 2026, 13:00. Your points are untouched."),
     ]:
         token = new_token(rich.pk, plan.pk, 10, 100, at=moment)
         with pytest.raises(refused) as refusal:

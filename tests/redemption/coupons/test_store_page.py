@@ -37,7 +37,7 @@ def test_a_special_ratio_says_what_it_is_worth_and_how_long_it_lasts(
     page = read(sign_in, rich, "/coupons/")
 
     assert "5 points for one yuan instead of 10" in page
-    assert "2\xa0hours left, until 2026-03-10 14:00" in page
+    assert "2\xa0hours left, until March 10, 2026, 14:00" in page
     assert "At the special price 3 of 3 left" in page
     assert "Take for 50 points" in page
 
@@ -89,7 +89,7 @@ def test_a_limit_says_how_many_are_left_and_then_that_it_is_reached(
     assert "Today 1 of 2 left" in read(sign_in, rich, "/coupons/")
 
     take(rich, plan, 5)
-    told = "You have had 2 of the 2 coupons that you may have today. Again from 2026-03-11 00:00."
+    told = "You have had 2 of the 2 coupons that you may have today. Again from March 11, 2026, 00:00."
     assert told in read(sign_in, rich, "/coupons/")
     page = read(sign_in, rich, f"/coupons/{plan.pk}/5/")
     assert told in page
@@ -100,8 +100,11 @@ def test_a_limit_says_how_many_are_left_and_then_that_it_is_reached(
     ("change", "told"),
     [
         ({"active": False}, "This offer has ended."),
-        ({"starts_at": datetime.fromisoformat("2026-03-11T04:00Z")}, "This coupon can be taken from 2026-03-11 12:00."),
-        ({"ends_at": datetime.fromisoformat("2026-03-09T04:00Z")}, "This offer ended on 2026-03-09 12:00."),
+        (
+            {"starts_at": datetime.fromisoformat("2026-03-11T04:00Z")},
+            "This coupon can be taken from March 11, 2026, 12:00.",
+        ),
+        ({"ends_at": datetime.fromisoformat("2026-03-09T04:00Z")}, "This offer ended on March 9, 2026, 12:00."),
         ({"budget_yuan": 4}, "Only ¥4 of this offer are left."),
         ({"budget_coupons": 1, "budget_yuan": 1}, "Only ¥1 of this offer are left."),
         ({"source": "pool"}, "All coupons of this value have been given out for now."),

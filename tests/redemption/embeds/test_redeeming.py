@@ -212,7 +212,7 @@ class TestRefusals:
 
         page = ask(once)
 
-        assert "You have had 1 of the 1 pieces that one member may have." in page
+        assert "One member may have only 1 piece, and you have had 1." in page
 
     def test_sold_out_in_between_is_said_and_costs_nothing(
         self, rich: Member, ticket: Reward, ask: Ask, at: datetime

@@ -96,7 +96,7 @@ class TestOne:
 
         page = buyer.get(place(waiting)).content.decode()
 
-        assert "Pay ¥5 until 2026-03-11 12:00" in page
+        assert "Pay ¥5 until March 11, 2026, 12:00" in page
         assert waiting.number in page
         assert "TEA-8888" not in page
         report_payment(waiting.pk, waiting.cash, how=PaidBy.CALL, reference="till:1", at=at)
