@@ -61,6 +61,8 @@ def test_a_plain_rate_is_told_in_one_sentence_and_without_its_name() -> None:
         (AwardLine("goods", "product_policy", 3, "", 30), "Goods: 3 pieces earn 30 points besides."),
         (AwardLine("share", "referral", 20_000, "5%", 10), "Referral: 5% of 200.00 yuan make 10 points."),
         (AwardLine("day", "signin", 7, "", 6), "Daily sign-in: 6 points on day 7 in a row."),
+        (AwardLine("day", "signin", 1, "", 1), "Daily sign-in: 1 point on day 1 in a row."),
+        (AwardLine("gift", "steps", 100, "", 1), "Spring gift: 1 point."),
     ],
 )  # fmt: skip
 def test_each_kind_of_line_has_its_sentence(line: AwardLine, sentence: str) -> None:

@@ -102,6 +102,14 @@ class TestOne:
         report_payment(waiting.pk, waiting.cash, how=PaidBy.CALL, reference="till:1", at=at)
         assert "A payment has been reported" in buyer.get(place(waiting)).content.decode()
 
+    def test_is_done_where_no_parcel_comes(self, rich: Member, buyer: Client, take: Take) -> None:
+        tree = redemption_of(take(rich, RewardFactory(points=10, kind=RewardKind.DONATION, counted=False)))
+
+        page = buyer.get(place(tree)).content.decode()
+
+        assert ">Done</span>" in page
+        assert "Received" not in page
+
 
 class TestCancelling:
     def test_is_asked_first(self, buyer: Client, three: Redemption) -> None:
