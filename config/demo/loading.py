@@ -106,7 +106,7 @@ def _make_plans(at: datetime) -> tuple[CouponPlan, CouponPlan]:
     """Make the shop's coupon plans; return the one that is always offered, and the one whose codes are a platform's."""
     standing = CouponPlan.objects.create(
         name="山野红包",
-        description="全店通用，下单时把红包码发给客服即可抵扣；每单限用一个。",
+        description="每单限用一个，可与店铺活动同享。",
         points_per_yuan=10,
         validity_days=90,
         least_yuan=1,

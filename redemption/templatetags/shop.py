@@ -5,7 +5,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django import template
-from django.utils.timesince import timeuntil
+from django.utils.timesince import TIME_STRINGS, timeuntil
+from django.utils.translation import ngettext_lazy
 
 from crm import api as crm
 from crm.api import Metric, Way
@@ -15,6 +16,8 @@ register = template.Library()
 
 _WHOLE = Decimal(100)
 _MINUS = "\N{MINUS SIGN}"
+# Django calls a day of the calendar (日) what here is a length of time (天).
+_TIME_STRINGS = TIME_STRINGS | {"day": ngettext_lazy("%(num)d day", "%(num)d days", "num")}
 _AFTER_FULL_WIDTH = re.compile(r"(?<=[。！？；：，、）」])\s+")
 
 
@@ -46,7 +49,7 @@ def money(value: Decimal, currency: str) -> str:
 @register.filter
 def time_left(until: datetime, at: datetime) -> str:
     """Write how long there is until then in the largest unit: "4 days", "3 hours"."""
-    return timeuntil(until, at, depth=1)
+    return timeuntil(until, at, time_strings=_TIME_STRINGS, depth=1)
 
 
 @register.filter
