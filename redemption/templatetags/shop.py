@@ -3,6 +3,7 @@
 import re
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django import template
 from django.utils.timesince import TIME_STRINGS, timeuntil
@@ -17,7 +18,7 @@ register = template.Library()
 _WHOLE = Decimal(100)
 _MINUS = "\N{MINUS SIGN}"
 # Django calls a day of the calendar (日) what here is a length of time (天).
-_TIME_STRINGS = TIME_STRINGS | {"day": ngettext_lazy("%(num)d day", "%(num)d days", "num")}
+_TIME_STRINGS: dict[str, Any] = {**TIME_STRINGS, "day": ngettext_lazy("%(num)d day", "%(num)d days", "num")}
 _AFTER_FULL_WIDTH = re.compile(r"(?<=[。！？；：，、）」])\s+")
 
 
