@@ -176,8 +176,8 @@ class TestOneReward:
         [
             ({"points": 1001}, 5, "You need 1 more point for this reward."),
             ({}, 0, "This reward is sold out."),
-            ({"starts_at": datetime.fromisoformat("2026-03-11T00:00+08:00")}, 5, "can be redeemed from 2026-03-11"),
-            ({"ends_at": datetime.fromisoformat("2026-03-09T00:00+08:00")}, 5, "This offer ended on 2026-03-09"),
+            ({"starts_at": datetime.fromisoformat("2026-03-11T00:00+08:00")}, 5, "can be redeemed from March 11, 2026"),
+            ({"ends_at": datetime.fromisoformat("2026-03-09T00:00+08:00")}, 5, "This offer ended on March 9, 2026"),
         ],
     )
     def test_says_why_it_cannot_be_had(self, changes: dict[str, object], stock: int, said: str, buyer: Client) -> None:
