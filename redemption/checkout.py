@@ -15,6 +15,7 @@ from redemption.codes import new_code
 from redemption.coupons import refusals
 from redemption.models import Coupon, CouponPlan
 from redemption.refusals import Refused
+from redemption.rewards.choices import Visibility
 from redemption.rewards.standing import tier_name
 from redemption.tokens import Wish, read_token
 
@@ -43,6 +44,9 @@ def redeem_coupon(member_id: int, plan_id: int, yuan: int, *, token: str, at: da
     if answer.code == "short":
         held = loyalty.summary(member_id, at)
         raise refusals.NotEnoughPoints(max(1, wish.points - held.spendable + held.debt))
+    if answer.code == "tier_too_low" and CouponPlan.objects.filter(pk=plan_id, visibility=Visibility.HIDDEN).exists():
+        # He saw it while he stood higher. Now it is as one that never was, and so is the tier that it asks for.
+        raise refusals.PlanNotOffered
     raise _REFUSALS[answer.code](answer.figures, at)
 
 

@@ -68,6 +68,11 @@ class Offer:
     special: Special | None = None
     tier: TierNeeded | None = None
 
+    @property
+    def usual_points(self) -> int:
+        """What it costs outside a special; the same as ``points`` where there is none."""
+        return self.yuan * (self.special.usual if self.special else self.points_per_yuan)
+
     def missing(self, funds: int) -> int:
         """Return how many points somebody with ``funds`` still has to earn; 0 when he can afford it.
 
@@ -162,11 +167,6 @@ def shelf(offers: Iterable[Offer], funds: int) -> list[tuple[Offer, int]]:
     """Return the offers with the points missing for each: the best that can be afforded first, then the nearest."""
     priced = [(offer, offer.missing(funds)) for offer in offers]
     return sorted(priced, key=lambda pair: (pair[1], -pair[0].yuan, pair[0].points))
-
-
-def find_offer(plan_id: int, yuan: int, at: datetime) -> Offer | None:
-    """Return the coupon of this plan and value if it is offered at this moment. One query."""
-    return next((one.offer(yuan) for one in current_terms(at, plan_id=plan_id)), None)
 
 
 def worth_rounded_down(points: int, offers: Iterable[Offer]) -> Decimal | None:

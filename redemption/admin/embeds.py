@@ -1,5 +1,6 @@
 """Embeds in the admin: choose a template, set it up beside its live preview, copy the snippet, revoke."""
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -31,6 +32,7 @@ from redemption.admin.posters import posters_view
 from redemption.embeds.choices import EmbedTemplate
 from redemption.embeds.frames import content, frame, policy, spoken
 from redemption.embeds.gallery import GALLERY, template_of
+from redemption.embeds.goods import public_shelf
 from redemption.embeds.keeping import look_as, looked_at, revoke_embed, save_embed
 from redemption.embeds.snippets import snippet
 from redemption.models import Embed
@@ -151,6 +153,7 @@ class EmbedAdmin(ModelAdmin):
             "kind": template_of(embed.template),
             "changing": changing and embed.revoked_at is None,
             "snippets": _snippets(request, embed) if embed.pk and embed.revoked_at is None else None,
+            "may_revoke": embed.pk and embed.revoked_at is None and may(request, MAY_REVOKE),
             "may_preview": may(request, MAY_PREVIEW),
             "pass": request.GET.get("as", ""),
             "looked_as": looked_at(request.GET.get("as", ""), actor_id=person(request), at=timezone.now()),
@@ -173,6 +176,8 @@ class EmbedAdmin(ModelAdmin):
         if request.method == "POST":
             # What is good goes into the embed; a field that is wrong keeps the usual, and the form says what is wrong.
             EmbedForm(request.POST, instance=embed).full_clean()
+        if template == EmbedTemplate.BADGE and embed.reward_id is None:
+            embed.reward_id = _example(timezone.now())
         member_id = None
         if sent.get("as"):
             if not may(request, MAY_PREVIEW):
@@ -237,6 +242,11 @@ def _new(template: str) -> Embed:
     """An embed that is not saved yet, for the shop that there is, in the usual looks of its template."""
     channel = apps.get_model("crm", "Channel").objects.first()
     return Embed(template=template, channel=channel, size=template_of(template).default_size)
+
+
+def _example(at: datetime) -> int | None:
+    """Return the reward that shows what a badge looks like as long as none is chosen; None where the store is empty."""
+    return next((one.reward_id for one in public_shelf(at, most=1)), None)
 
 
 def _snippets(request: HttpRequest, embed: Embed) -> dict[str, str]:

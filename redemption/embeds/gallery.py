@@ -30,6 +30,11 @@ class Template:
     needs: frozenset[Need]
     default_size: EmbedSize = EmbedSize.MEDIUM
 
+    @property
+    def default_height(self) -> int:
+        """The room that it takes in the size it is offered in first."""
+        return self.height(self.default_size)
+
     def height(self, size: str) -> int:
         """Return the room that the page reserves for a size."""
         return self.heights[list(EmbedSize).index(EmbedSize(size))]
@@ -63,7 +68,7 @@ GALLERY: tuple[Template, ...] = (
     Template(
         EmbedTemplate.COUPONS,
         _("A strip of coupons to take for points, one beside the other."),
-        (148, 164, 188),
+        (148, 180, 196),
         frozenset({Need.POINTS, Need.OFFERS}),
     ),
     Template(

@@ -7,6 +7,7 @@ import resvg_py
 import segno
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
@@ -15,7 +16,7 @@ from django.utils.translation import ngettext
 from redemption.embeds.colours import palette
 from redemption.embeds.goods import PublicReward
 from redemption.offers import Offer
-from redemption.posters.layout import Line, PosterSize, set_lines, width_in_em
+from redemption.posters.layout import PosterSize, set_lines, width_in_em
 from redemption.templatetags.shop import number, yuan
 
 WIDTH = 1080
@@ -100,7 +101,7 @@ def sign_in_words(points: int) -> Words:
         _("Sign in every day"),
         f"+{number(points)}",
         ngettext("point", "points", points),
-        _("Look in once a day, and points add up."),
+        _("Once a day, and points add up."),
         _("Points buy coupons and rewards."),
     )
 
@@ -111,11 +112,12 @@ def draw(words: Words, *, size: PosterSize, address: str, colour: str) -> str:
     qr_y = height - _QR - 76
     context = {
         "width": WIDTH, "height": height, "colours": palette(colour), "words": words, "place": place,
+        "region": "TC" if translation.get_language() == "zh-hant" else "SC",
         "shop_name": settings.SHOP_NAME, "initial": settings.SHOP_NAME[:1],
         "head": set_lines(words.head, most=_WORDS // 64, lines=1, top=place.head, size=place.head_size),
         "figure_size": _fitting_down(words.figure, place.largest),
         "about": set_lines(words.about, most=_WORDS // 52, lines=2, top=place.about, size=place.about_size),
-        "small": [Line(words.small, height - 176)] if words.small else [],
+        "small": set_lines(words.small, most=19, lines=2, top=height - 176, size=30),
         "call": set_lines(_("Scan to see your points"), most=15, lines=2, top=height - 281, size=38),
         "foot": qr_y - 30, "qr": _qr(address), "qr_x": WIDTH - _QR - 80, "qr_y": qr_y, "qr_size": _QR,
     }  # fmt: skip

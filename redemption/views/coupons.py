@@ -22,7 +22,7 @@ from redemption.choices import CodeSource, Standing
 from redemption.coupons.counter import counter_for, counters, plan_seen
 from redemption.coupons.refusals import TierTooLow
 from redemption.models import Coupon
-from redemption.offers import Offer, find_offer
+from redemption.offers import Offer
 from redemption.refusals import Refused
 from redemption.tokens import new_token, read_token
 from redemption.views.buyers import before_id, for_buyers
@@ -150,7 +150,9 @@ def _redeem(request: HttpRequest, buyer: Buyer, plan_id: int, yuan: int) -> Http
         issued = redeem_coupon(buyer.member_id, plan_id, yuan, token=token, at=at)
     except Refused as refusal:
         messages.error(request, refusal.message())
-        if find_offer(plan_id, yuan, at) is None or isinstance(refusal, TierTooLow):
+        offer, _limits, _refusal = counter_for(buyer.member_id, plan_id, yuan, at)
+        if offer is None or isinstance(refusal, TierTooLow):
+            # Nor does it tell one that he shall not know of from one that never was.
             return redirect("redemption:store")
         # A fresh page of the same coupon shows what is missing or what has changed, and carries a fresh token.
         return redirect("redemption:confirm", plan_id, yuan)

@@ -57,7 +57,8 @@
     });
   }
   for (const frame of frames()) {
-    frame.style.maxWidth = "100%"; // A badge is wider than the narrowest phones.
+    // A badge is wider than the narrowest phones; and a frame lies see-through on a dark page only in the usual scheme.
+    Object.assign(frame.style, { maxWidth: "100%", colorScheme: "normal" });
     say(frame, "hello");
   }
 })();

@@ -11,6 +11,7 @@ from crm.models import Channel, Member, StaffAction
 from redemption.embeds.choices import EmbedTemplate
 from redemption.models import CouponPlan, Embed
 from tests.cast import GivePoints
+from tests.factories import RewardFactory
 from tests.redemption.embeds.conftest import SITE
 from tests.staff import Grant
 
@@ -75,6 +76,14 @@ def test_what_cannot_be_is_said_at_its_field(
 
     assert field in page.context["form"].errors
     assert not Embed.objects.exists()
+
+
+def test_a_badge_without_a_reward_yet_shows_one_of_the_store(seller: Client, shop: Channel) -> None:
+    assert "Not offered for points right now" in seller.get(PREVIEW, {"template": "badge"}).content.decode()
+    RewardFactory(points=4321)
+
+    assert "4,321 points" in seller.get(PREVIEW, {"template": "badge"}).content.decode()
+    assert "4,321 points" in seller.post(PREVIEW, form(shop, template="badge")).content.decode()
 
 
 def test_a_badge_needs_its_reward(seller: Client, shop: Channel) -> None:
@@ -148,6 +157,7 @@ class TestLookingAsAMember:
 def test_revoking_asks_why_and_is_logged(seller: Client, shop: Channel) -> None:
     embed = made(seller, shop)
     address = f"/admin/redemption/embed/{embed.pk}/revoke/"
+    assert f'href="{address}"' in seller.get(f"/admin/redemption/embed/{embed.pk}/change/").content.decode()
 
     assert seller.post(address, {"reason": ""}).context["form"].errors
     seller.post(address, {"reason": "The site is gone"})
@@ -163,7 +173,9 @@ def test_who_may_only_look_changes_nothing(client: Client, grant: Grant, seller:
     client.force_login(grant("redemption.view_embed"))
     page = f"/admin/redemption/embed/{embed.pk}/change/"
 
-    assert client.get(page).status_code == 200
+    looked = client.get(page)
+    assert looked.status_code == 200
+    assert "/revoke/" not in looked.content.decode()
     assert client.post(page, form(shop, name="Other")).status_code == 403
     assert client.get(ADD).status_code == 403
     assert client.post(f"/admin/redemption/embed/{embed.pk}/revoke/", {"reason": "x"}).status_code == 403

@@ -7,7 +7,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from redemption.models import CouponPlan
-from redemption.offers import Offer, current_offers, find_offer, shelf, worth_rounded_down
+from redemption.offers import Offer, current_offers, shelf, worth_rounded_down
 from tests.factories import CouponPlanFactory
 
 
@@ -34,7 +34,6 @@ def test_a_plan_that_was_switched_off_offers_nothing(plan: CouponPlan, at: datet
     plan.save()
 
     assert current_offers(at) == []
-    assert find_offer(plan.pk, 5, at) is None
 
 
 def test_offers_of_all_plans_come_in_one_query(

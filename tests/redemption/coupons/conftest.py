@@ -9,11 +9,16 @@ from crm.models import Member
 from loyalty import api as loyalty
 from redemption.checkout import redeem_coupon
 from redemption.models import Coupon, CouponPlan
-from redemption.offers import find_offer
+from redemption.offers import Offer, current_terms
 from redemption.tokens import new_token
 from tests.factories import StaffFactory
 
 Take = Callable[..., Coupon]
+
+
+def find_offer(plan_id: int, yuan: int, at: datetime) -> Offer | None:
+    """The coupon of this plan and value if it is offered at this moment, whoever may take it."""
+    return next((one.offer(yuan) for one in current_terms(at, plan_id=plan_id)), None)
 
 
 @pytest.fixture

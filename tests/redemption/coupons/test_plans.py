@@ -12,13 +12,13 @@ from redemption.checkout import redeem_coupon
 from redemption.coupons import refusals
 from redemption.coupons.voiding import void_coupons
 from redemption.models import Coupon, CouponPlan, PlanUse, PlanWindow
-from redemption.offers import current_offers, current_terms, find_offer
+from redemption.offers import current_offers, current_terms
 from redemption.posters.drawing import coupon_words
 from redemption.refusals import Refused
 from redemption.tokens import new_token
 from tests.cast import GivePoints
 from tests.factories import IdentityFactory, TierFactory
-from tests.redemption.coupons.conftest import Take, spendable
+from tests.redemption.coupons.conftest import Take, find_offer, spendable
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -222,7 +222,7 @@ def test_a_tier_is_asked_for_also_when_the_page_did_not_know(
     rich: Member, plan: CouponPlan, take: Take, clerk: int, at: datetime
 ) -> None:
     vip = TierFactory(code="vip", name="VIP会员", rank=2)
-    CouponPlan.objects.update(min_tier=vip)
+    CouponPlan.objects.update(min_tier=vip, visibility="visible")
 
     with pytest.raises(refusals.TierTooLow) as refusal:
         take(rich, plan, 10)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from crm.models import Member, Tier
+from redemption.coupons import refusals
 from redemption.models import Coupon, CouponPlan, PlanWindow
 from redemption.offers import current_offers
 from tests.cast import NOON, GivePoints
@@ -135,6 +136,19 @@ class TestPlanForAHigherTier:
         assert "Shop coupon" not in page
         assert sign_in(rich).get(f"/coupons/{plan.pk}/5/").status_code == 404
         assert sign_in(rich).get(f"/coupons/{plan.pk}/", {"yuan": "5"}).status_code == 404
+
+    def test_taking_it_answers_like_a_plan_that_never_was(
+        self, rich: Member, plan: CouponPlan, sign_in: SignIn
+    ) -> None:
+        buyer = sign_in(rich)
+
+        hidden, unknown = (buyer.post(f"/coupons/{plan_id}/5/", {"token": "x"}) for plan_id in (plan.pk, plan.pk + 1))
+
+        assert (hidden.status_code, hidden["Location"]) == (unknown.status_code, unknown["Location"])
+
+    def test_a_page_from_better_days_names_no_tier(self, rich: Member, plan: CouponPlan, take: Take) -> None:
+        with pytest.raises(refusals.PlanNotOffered):
+            take(rich, plan, 5)
 
     def test_of_a_teaser_the_name_and_the_tier(self, rich: Member, plan: CouponPlan, sign_in: SignIn) -> None:
         CouponPlan.objects.update(visibility="teaser")

@@ -230,6 +230,30 @@ class TestTakingACoupon:
 
         assert "A coupon of this value is no longer offered." in page
 
+    @pytest.mark.parametrize("fields", [{}, {"token": "x"}], ids=["asking", "taking"])
+    def test_a_plan_that_he_shall_not_know_of_answers_like_one_that_never_was(
+        self,
+        fields: dict[str, str],
+        *,
+        rich: Member,
+        plan: CouponPlan,
+        make_embed: MakeEmbed,
+        visitor: Client,
+        session: Session,
+    ) -> None:
+        CouponPlan.objects.update(min_tier=TierFactory(rank=2, name="VIP会员"), visibility="hidden")
+        embed = make_embed("coupons")
+        headers = session(embed)
+
+        hidden, unknown = (
+            visitor.post(path(embed, f"coupon/{plan_id}/10/"), fields, headers=headers).content.decode()
+            for plan_id in (plan.pk, plan.pk + 1)
+        )
+
+        assert hidden == unknown
+        for told in ("Shop coupon", "100 points", "VIP会员"):
+            assert told not in hidden
+
     def test_a_flood_is_slowed_down(
         self, *, rich: Member, plan: CouponPlan, make_embed: MakeEmbed, visitor: Client, session: Session
     ) -> None:

@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from crm.models import Member
 from redemption.embeds.choices import EmbedTemplate
-from redemption.models import CouponPlan, Embed, Reward, Stock
+from redemption.models import CouponPlan, Embed, PlanWindow, Reward, Stock
 from tests.cast import GivePoints
 from tests.factories import TierFactory
 from tests.loyalty.rulesets import publish_rules, rule
@@ -162,6 +162,19 @@ class TestWhatIsKept:
 
         assert '<html lang="zh-hans"' in page
         assert "每一单都有积分" in page
+
+
+def test_a_coupon_names_its_plan_and_its_usual_price(
+    make_embed: MakeEmbed, visitor: Client, plan: CouponPlan, at: datetime
+) -> None:
+    CouponPlan.objects.update(points_per_yuan=100)
+    hour = timedelta(hours=1)
+    PlanWindow.objects.create(plan=plan, name="Double 11", points_per_yuan=50, starts_at=at - hour, ends_at=at + hour)
+
+    page = visitor.get(address(make_embed("coupons"))).content.decode()
+
+    assert "Shop coupon" in page
+    assert "1,000 points <s>2,000</s>" in page
 
 
 class TestTheBadge:

@@ -75,6 +75,23 @@ class TestDrawing:
         assert size_of("1,234,567,890") < size_of("800") == 190
         assert size_of("1,234,567,890") * width_in_em("1,234,567,890") <= 920
 
+    def test_a_long_small_print_ends_before_the_code(self) -> None:
+        small = "采茶节会员专享，每人限两张，到 12 月 4 日 14:19 为止，过后恢复平时的积分价"
+        words = Words("", "8", "", "", small)
+
+        drawn = draw(words, size=PosterSize.SQUARE, address="https://a.cn", colour="#a72c21")
+
+        lines = re.findall(r'<text x="80" y="\d+" font-size="30"[^>]*>([^<]+)<', drawn)
+        assert len(lines) == 2
+        assert all(width_in_em(line) * 30 <= 600 for line in lines)
+
+    @pytest.mark.parametrize(("language", "region"), [("zh-hans", "SC"), ("zh-hant", "TC"), ("en", "SC")])
+    def test_its_signs_have_the_shapes_of_its_language(self, language: str, region: str) -> None:
+        with translation.override(language):
+            drawn = draw(WORDS, size=PosterSize.SQUARE, address="https://a.cn", colour="#a72c21")
+
+        assert f"Noto Serif CJK {region}" in drawn
+
     def test_its_code_is_the_one_of_the_address(self) -> None:
         import segno
 
