@@ -42,7 +42,7 @@ class _Places:
 
 _PLACES = {
     PosterSize.PORTRAIT: _Places(345, 64, 640, 300, 750, 60, 840, 52),
-    PosterSize.SQUARE: _Places(232, 56, 424, 190, 504, 46, 572, 42),
+    PosterSize.SQUARE: _Places(250, 56, 446, 190, 526, 46, 592, 42),
 }
 
 
