@@ -13,7 +13,7 @@ from config.embedded.places import SHARED_MEMORY
 wsgi_app = "config.wsgi"
 bind = f"{os.environ.get('BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
-worker_class = "gthread"
+worker_class = "config.web_worker.FairWorker"
 threads = int(os.environ.get("WEB_THREADS", "4"))
 # The application is loaded once and shared: half the memory, and a mistake in it ends the start at once.
 preload_app = True
