@@ -8,7 +8,7 @@ class CrmConfig(AppConfig):
 
     def ready(self) -> None:
         from crm.events import on_orders_changed, on_tiers_changed
-        from crm.mails import tier_mails
+        from crm.mails import farewell, security_notices, tier_mails
         from crm.mails.tier_telling import tell_of_changes
         from crm.personal import own
         from crm.personal.registry import leave_out, register_personal
@@ -18,6 +18,8 @@ class CrmConfig(AppConfig):
         # there when its member's tier is looked at.
         on_orders_changed(review_changed_orders)
         tier_mails.register()
+        security_notices.register()
+        farewell.register()
         on_tiers_changed(tell_of_changes)
         register_personal(*own.PERSON, *own.LOGIN, *own.ORDERS, *own.TIERS, *own.CONTACT)
         leave_out(own.LEFT_OUT)

@@ -4,9 +4,11 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
+from crm.known_devices import meet_device
 from crm.models import Session
 from crm.sessions import BEGAN, DEVICE, SEEN
 from crm.stafflog import log_action
@@ -49,12 +51,16 @@ def device_words(user_agent: str) -> str:
 
 
 def note_sign_in(request: HttpRequest, at: datetime, *, proven: bool = True) -> None:
-    """Keep with the session on what device it is, and, if it was, that it was proven at this moment who is there."""
+    """Keep with the session on what device it is, and, if it was, that it was proven at this moment who is there. Its
+    owner is told of a sort of device that is new to him."""
     moment = int(at.timestamp())
-    request.session[DEVICE] = device_words(request.headers.get("User-Agent", ""))
+    words = device_words(request.headers.get("User-Agent", ""))
+    request.session[DEVICE] = words
     request.session[BEGAN] = request.session[SEEN] = moment
     if proven:
         note_proof(request, at)
+    if request.user.pk is not None:
+        meet_device(request.user.pk, words, at)
 
 
 def note_proof(request: HttpRequest, at: datetime) -> None:
@@ -77,15 +83,18 @@ def note_visit(request: HttpRequest, at: datetime) -> None:
 
 def devices_of(request: HttpRequest, at: datetime) -> list[Device]:
     """Return where the login of the request is signed in, this device first, then the latest. One query."""
-    rows = Session.objects.filter(user=request.user.pk, expire_date__gt=at).order_by("-seen_at", "session_key")
-    devices = [
-        Device(
-            _number(row.session_key), row.device, row.began_at, row.seen_at,
-            current=row.session_key == request.session.session_key,
-        )
-        for row in rows[:_MOST]
-    ]  # fmt: skip
+    devices = devices_of_login(request.user.pk or 0, at, current=request.session.session_key)
     return sorted(devices, key=lambda device: not device.current)
+
+
+def devices_of_login(user_id: int, at: datetime, *, current: str | None = None) -> list[Device]:
+    """Return where a login is signed in, the latest first; ``current`` is the key of the session that asks. One
+    query."""
+    rows = Session.objects.filter(user=user_id, expire_date__gt=at).order_by("-seen_at", "session_key")
+    return [
+        Device(_number(row.session_key), row.device, row.began_at, row.seen_at, current=row.session_key == current)
+        for row in rows[:_MOST]
+    ]
 
 
 def sign_out_device(request: HttpRequest, number: int, at: datetime) -> bool:
@@ -103,6 +112,20 @@ def sign_out_others(request: HttpRequest, at: datetime) -> int:
     ended, _rows = Session.objects.filter(session_key__in=_others(request), user=request.user.pk).delete()
     if ended:
         log_action("member.sign_out_others", actor_id=request.user.pk, at=at, sessions=ended)
+    return ended
+
+
+def sign_out_member(
+    user_id: int, member_id: int, number: int | None, at: datetime, *, staff_id: int, reason: str
+) -> int:
+    """End a session of a member's login, or all of them (None), as a person of the shop decides; returns how many it
+    was. Logged with the reason."""
+    with transaction.atomic():
+        keys = list(Session.objects.filter(user=user_id).values_list("session_key", flat=True))
+        asked = [key for key in keys if number is None or _number(key) == number]
+        ended, _rows = Session.objects.filter(session_key__in=asked, user=user_id).delete()
+        if ended:
+            log_action("member.sign_out", actor_id=staff_id, at=at, reason=reason, member_id=member_id, sessions=ended)
     return ended
 
 

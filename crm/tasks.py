@@ -4,6 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from crm.imports import jobs
+from crm.known_devices import forget_devices
 from crm.mails import sending
 from crm.memberlists import jobs as member_lists
 from crm.onetime import forget_codes
@@ -62,9 +63,10 @@ def resume_stalled_previews() -> None:
 
 @shared_task
 def forget_spent_tokens() -> None:
-    """Delete what is remembered of tokens and codes that nobody would take any more."""
+    """Delete what is remembered of tokens and codes that nobody would take any more, and of devices long unused."""
     forget_spent(timezone.now())
     forget_codes(timezone.now())
+    forget_devices(timezone.now())
 
 
 @shared_task

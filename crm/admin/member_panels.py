@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from crm.admin.mails import mails_panel
+from crm.admin.member_access import access_panel
 from crm.admin.member_data import data_panel
 from crm.admin.member_prices import grades_panel, no_discount_panel
 from crm.admin.stafflog import action_label
@@ -67,7 +68,7 @@ def _staff_log(request: HttpRequest, member_id: int) -> dict[str, Any]:
 
 def register() -> None:
     """Hand in the panels; the order of the page is identities, tier, grades on other tools, without discount, tags,
-    points, orders, coupons, mails, personal data, staff log."""
+    points, orders, coupons, mails, signing in, personal data, staff log."""
     add_member_panel(
         Panel("identities", _("Identities"), "admin/crm/member/identities.html", _identities, "crm.view_member", 10)
     )
@@ -87,6 +88,9 @@ def register() -> None:
     add_member_panel(Panel("tags", _("Tags"), "admin/crm/member/tags.html", tags_panel, "crm.view_member", 16))
     add_member_panel(Panel("orders", _("Orders"), "admin/crm/member/orders.html", _orders, "crm.view_order", 30))
     add_member_panel(Panel("mails", _("Mails"), "admin/crm/member/mails.html", mails_panel, "crm.view_mail", 80))
+    add_member_panel(
+        Panel("access", _("Signing in"), "admin/crm/member/access.html", access_panel, "crm.view_member", 83)
+    )
     add_member_panel(Panel("data", _("Personal data"), "admin/crm/member/data.html", data_panel, "crm.view_member", 85))
     add_member_panel(
         Panel("stafflog", _("Staff log"), "admin/crm/member/stafflog.html", _staff_log, "crm.view_staffaction", 90)

@@ -21,6 +21,7 @@ from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from crm.admin import member_panels
+from crm.admin.member_access import disconnect_view, sign_out_all_view, sign_out_view
 from crm.admin.member_data import data_view, erase_view
 from crm.admin.member_import import MemberImportExportMixin
 from crm.admin.member_search import find_members
@@ -158,6 +159,9 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
             page("tier", "tier", grant_view),
             page("data", "data", data_view),
             page("erase", "erase", erase_view),
+            page("disconnect/<int:pk>", "disconnect", disconnect_view),
+            page("sign-out/<int:number>", "sign_out", sign_out_view),
+            page("sign-out", "sign_out_all", sign_out_all_view),
             *super().get_urls(),
         ]
 

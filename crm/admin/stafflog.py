@@ -73,6 +73,7 @@ ACTIONS: dict[str, Promise] = {
     "member.sign_on": _("Came through the shop for the first time"),
     "member.connect": _("Connected an account of another site"),
     "member.disconnect": _("Disconnected an account of another site"),
+    "member.sign_out": _("Signed a member out"),
     "member.sign_out_device": _("Signed out another device"),
     "member.sign_out_others": _("Signed out all other devices"),
     "members.export": _("Exported members"),

@@ -24,6 +24,8 @@ from crm.models import Mail
 logger = logging.getLogger(__name__)
 
 _ABANDONED_AT_ONCE = 1000
+# In these states a mail may still be sent by itself, and has to know where to.
+_UNDER_WAY = (MailState.QUEUED, MailState.CLAIMED, MailState.SENDING)
 
 # The oldest mail that is due and that nobody else is just taking.
 _CLAIM = """
@@ -33,8 +35,9 @@ UPDATE crm_mail SET state = %(claimed)s, token = %(token)s, lease_until = %(leas
 RETURNING id
 """
 _CLAIMED = f"""
-SELECT c.key, c.kind, c.facts, c.attempts, c.useless_after, m.id, m.name, {ADDRESS}, coalesce(p.language, ''),
-       p.member_id IS NOT NULL AND (p.refuses_all OR c.kind = ANY (p.refused))
+SELECT c.key, c.kind, c.facts, c.attempts, c.useless_after, m.id, m.name,
+       coalesce(nullif(c.last_address, ''), {ADDRESS}), coalesce(nullif(p.language, ''), c.facts ->> 'language', ''),
+       p.member_id IS NOT NULL AND (p.refuses_all OR c.kind = ANY (p.refused)), c.last_address <> ''
   FROM crm_mail AS c
   JOIN crm_member AS m ON m.id = c.member_id
   LEFT JOIN crm_user AS u ON u.id = m.user_id
@@ -45,7 +48,8 @@ SELECT c.key, c.kind, c.facts, c.attempts, c.useless_after, m.id, m.name, {ADDRE
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A mail in the hands of one worker, with its reader as he is now. ``attempts`` counts this one."""
+    """A mail in the hands of one worker, with its reader as he is now. ``attempts`` counts this one; the address of a
+    ``last`` mail is kept nowhere once it has gone."""
 
     mail_id: int
     token: UUID
@@ -59,6 +63,7 @@ class Claim:
     address: str
     language: str
     unwanted: bool
+    last: bool = False
 
 
 def claim(at: datetime) -> Claim | None:
@@ -84,8 +89,8 @@ def begin_sending(claim: Claim, *, address: str, subject: str, at: datetime) -> 
     Committed when it returns.
     """
     with transaction.atomic(durable=True):
-        return _move(claim, [MailState.CLAIMED], MailState.SENDING, address=address, subject=subject[:300],
-                     lease_until=at + LEASE)  # fmt: skip
+        return _move(claim, [MailState.CLAIMED], MailState.SENDING, address="" if claim.last else address,
+                     subject=subject[:300], lease_until=at + LEASE)  # fmt: skip
 
 
 def sent(claim: Claim, *, at: datetime) -> bool:
@@ -133,12 +138,16 @@ def take_up_abandoned(at: datetime) -> int:
             mail.state, mail.due_at, mail.lease_until = follows.state, follows.due_at, None
             mail.problem = MailProblem.NO_ANSWER if doubt else MailProblem.BROKE_OFF
             mail.reply = ""
-        Mail.objects.bulk_update(mails, ["state", "due_at", "lease_until", "problem", "reply"])
+            if follows.state not in _UNDER_WAY:
+                mail.last_address = ""
+        Mail.objects.bulk_update(mails, ["state", "due_at", "lease_until", "problem", "reply", "last_address"])
     return len(mails)
 
 
 def _move(claim: Claim, states: list[MailState], state: MailState, **values: Any) -> bool:
     """Bring a mail from one of these states into another, if it is still this worker's."""
+    if state not in _UNDER_WAY:
+        values["last_address"] = ""
     mine = Q(pk=claim.mail_id, token=claim.token, state__in=states)
     return bool(Mail.objects.filter(mine).update(state=state, **values))
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
-from crm.mails.kinds import MailKind, mail_kinds
+from crm.mails.kinds import MailKind, optional_kinds
 from crm.models import MailPreference, Member
 from crm.stafflog import log_action
 
@@ -22,7 +22,8 @@ class MailWish:
 
 @dataclass(frozen=True, slots=True)
 class MailPreferences:
-    """What a member has said about mails. ``language`` is one of the shop's; ``wishes`` has every kind there is."""
+    """What a member has said about mails. ``language`` is one of the shop's; ``wishes`` has every kind that one
+    can do without."""
 
     language: str
     wishes: tuple[MailWish, ...]
@@ -39,7 +40,7 @@ def mail_preferences(member_id: int) -> MailPreferences:
     refused = set(said.refused) if said else set()
     wishes = tuple(
         MailWish(kind, not (said is not None and said.refuses_all) and kind.code not in refused)
-        for kind in mail_kinds()
+        for kind in optional_kinds()
     )
     return MailPreferences(language_of(said.language if said else ""), wishes)
 
@@ -57,7 +58,7 @@ def set_mail_preferences(
     To want nothing also means kinds that there will be some day. Raises ``ValueError`` for a kind or a language that
     there is not, and ``Member.DoesNotExist``.
     """
-    codes = [kind.code for kind in mail_kinds()]
+    codes = [kind.code for kind in optional_kinds()]
     if unknown := set(wanted) - set(codes):
         raise ValueError(f"no such kinds of mail: {sorted(unknown)}")
     if language and language not in dict(settings.LANGUAGES):

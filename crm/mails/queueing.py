@@ -106,6 +106,17 @@ def queue_selected(kind: str, select: str, parameters: Mapping[str, Any], *, at:
     return Queued(queued, found - queued - unreachable - unwanted, unreachable, unwanted)
 
 
+def address_of(member_id: int) -> str:
+    """Return where a member's mails go, "" for nowhere."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {ADDRESS} FROM crm_member AS m LEFT JOIN crm_user AS u ON u.id = m.user_id WHERE m.id = %s",
+            [member_id],
+        )
+        row = cursor.fetchone()
+    return row[0] if row else ""
+
+
 def wake() -> None:
     """Have a worker look at the outbox as soon as this transaction is committed."""
     call_later("crm.tasks.send_mails")

@@ -41,7 +41,7 @@ def take_as_sent(mail_ids: Sequence[int], *, at: datetime, actor_id: int, reason
     """Take mails in doubt as sent, because somebody found out; return how many there were."""
     return _settle(
         mail_ids, (MailState.IN_DOUBT,), "mail.sent", at=at, actor_id=actor_id, reason=reason,
-        state=MailState.SENT, sent_at=at, problem="", reply="",
+        state=MailState.SENT, sent_at=at, problem="", reply="", last_address="",
     )  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def drop(mail_ids: Sequence[int], *, at: datetime, actor_id: int, reason: str) -
     """Do not send mails that wait or have failed; return how many there were."""
     return _settle(
         mail_ids, DROPPED, "mail.drop", at=at, actor_id=actor_id, reason=reason,
-        state=MailState.SKIPPED, problem=MailProblem.CALLED_OFF, reply="",
+        state=MailState.SKIPPED, problem=MailProblem.CALLED_OFF, reply="", last_address="",
     )  # fmt: skip
 
 

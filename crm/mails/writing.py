@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.dateparse import parse_date, parse_datetime
 
+from crm.choices import SocialSite
 from crm.mails.kinds import mail_kind
 from crm.mails.outbox import Claim
 from crm.mails.preferences import language_of
@@ -33,7 +34,7 @@ class Words:
 
 
 def put_into_words(kind: str, facts: Mapping[str, Any], *, name: str, language: str, stop: str) -> Words:
-    """Write a mail of a kind. ``stop`` is the address at which its reader can stop such mails.
+    """Write a mail of a kind. ``stop`` is the address at which its reader can stop such mails, where he can.
 
     Raises ``LookupError`` for an unknown kind.
     """
@@ -59,15 +60,15 @@ def message_of(claim: Claim) -> EmailMultiAlternatives:
 
     Its Message-ID is the same at every attempt, so that a mailbox that gets it twice can tell.
     """
-    stop = stop_url(claim.member_id, claim.kind)
+    stop = stop_url(claim.member_id, claim.kind) if mail_kind(claim.kind).optional else ""
     words = put_into_words(claim.kind, claim.facts, name=claim.name, language=claim.language, stop=stop)
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     headers = {
         "Message-ID": f"<mail-{claim.mail_id}.{claim.member_id}@{domain}>",
         "Auto-Submitted": "auto-generated",
-        "List-Unsubscribe": f"<{stop}>",
-        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
+    if stop:
+        headers |= {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     mail = EmailMultiAlternatives(words.subject, words.text, None, [claim.address], headers=headers)
     mail.attach_alternative(words.html, "text/html")
     return mail
@@ -85,6 +86,8 @@ def _value(name: str, value: Any) -> Any:
         return parse_datetime(value) or value
     if name.endswith("_on"):
         return parse_date(value) or value
+    if name.endswith("_site") and value in SocialSite.values:
+        return SocialSite(value).label
     if name.endswith("_percent"):
         percent = Decimal(value)
         return percent_in_words(percent) if percent != _WHOLE_PRICE else ""

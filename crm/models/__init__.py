@@ -9,7 +9,7 @@ from crm.models.memberlists import MemberList, MemberListProblem
 from crm.models.order import Order, OrderLine, Refund
 from crm.models.prices import MemberPlatformGrade, NoDiscount, PlatformGrade, PlatformTool, ProductTierPrice
 from crm.models.shop_key import ShopKey, SpentToken
-from crm.models.signin import OneTimeCode, Session
+from crm.models.signin import KnownDevice, OneTimeCode, Session
 from crm.models.stafflog import StaffAction
 from crm.models.tags import MemberTag, Tag
 from crm.models.tier import Tier, TierGrant
@@ -23,6 +23,7 @@ __all__ = [
     "ImportJob",
     "ImportProblem",
     "ImportProfile",
+    "KnownDevice",
     "Mail",
     "MailPreference",
     "Member",

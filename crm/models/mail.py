@@ -33,6 +33,9 @@ class Mail(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     address = models.CharField(_("address"), max_length=254, blank=True)
+    # Where a mail goes whose member has no address any more: it is kept until the mail has left the queue, one way or
+    # the other, and the database lets it stay no longer.
+    last_address = models.CharField(max_length=254, blank=True, default="", db_default="", editable=False)
     subject = models.CharField(_("subject"), max_length=300, blank=True)
     problem = models.CharField(_("problem"), max_length=20, choices=MailProblem, blank=True)
     reply = models.CharField(_("answer of the mail server"), max_length=300, blank=True)
@@ -52,6 +55,10 @@ class Mail(models.Model):
                 condition=models.Q(state=MailState.SENT, sent_at__isnull=False)
                 | ~models.Q(state=MailState.SENT) & models.Q(sent_at__isnull=True),
                 name="crm_mail_sent_at_an_instant",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(last_address="") | models.Q(state__in=[MailState.QUEUED, *_HELD]),
+                name="crm_mail_forgets_the_last_address",
             ),
         ]
         indexes = [

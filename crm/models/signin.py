@@ -26,6 +26,7 @@ class Session(AbstractBaseSession):
     class Meta:
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
+        permissions = [("end_session", _("Can sign members out and disconnect their accounts"))]
 
     def __str__(self) -> str:
         # Never the key: whoever has it is signed in.
@@ -36,6 +37,25 @@ class Session(AbstractBaseSession):
         """The engine that the settings name: it reads this model, and is not known to it."""
         store: type = import_module(settings.SESSION_ENGINE).SessionStore
         return store
+
+
+class KnownDevice(models.Model):
+    """A sort of device on which a login was signed in within a year: what is not among them is new to its owner."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="known_devices", verbose_name=_("login")
+    )
+    words = models.CharField(_("device"), max_length=80, blank=True)
+    first_at = models.DateTimeField(_("first sign-in"))
+    last_at = models.DateTimeField(_("last sign-in"), db_index=True)
+
+    class Meta:
+        verbose_name = _("known device")
+        verbose_name_plural = _("known devices")
+        constraints = [models.UniqueConstraint(fields=["user", "words"], name="crm_knowndevice_once")]
+
+    def __str__(self) -> str:
+        return self.words or f"#{self.pk}"
 
 
 class OneTimeCode(models.Model):

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from crm.mails.farewell import reader_of, say_farewell
 from crm.models import Identity, Member
 from crm.orders import lock_recording
 from crm.personal.registry import Erasure, Fate, Loss, erasure_rules, personal_tables
@@ -68,6 +69,7 @@ def erase_member(erasure: Erasure) -> list[Loss]:
         outlook = look_ahead(member_id, at)
         if outlook.obstacles:
             raise EraseRefused(outlook.obstacles)
+        reader = reader_of(member_id)
         for floor in erasure_rules():
             floor.act(erasure)
         _let_staff_go(member)
@@ -81,6 +83,7 @@ def erase_member(erasure: Erasure) -> list[Loss]:
             member_id=member_id,
             **{loss.code: loss.number for loss in outlook.losses},
         )
+        say_farewell(member_id, reader, at)
     return outlook.losses
 
 

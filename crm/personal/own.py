@@ -67,6 +67,9 @@ LOGIN = (
         "devices", "crm.Session", ("user__member",), ("device", "began_at", "seen_at", "expire_date"), Fate.DELETED
     ),
     PersonalTable(
+        "known_devices", "crm.KnownDevice", ("user__member",), ("words", "first_at", "last_at"), Fate.DELETED
+    ),
+    PersonalTable(
         "codes", "crm.OneTimeCode", ("member",), (), Fate.DELETED, "Hashes of codes, for ten minutes.",
     ),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
 
 from crm.choices import SocialSite
+from crm.mails.security_notices import tell_of_account
 from crm.models import User
 from crm.social.sites import Vouched
 from crm.stafflog import log_action
@@ -72,21 +73,38 @@ def link_account(user_id: int, member_id: int, vouched: Vouched, at: datetime) -
                 )
         except IntegrityError:
             return Linking.TAKEN  # Another login was quicker.
-        log_action("member.connect", actor_id=user_id, at=at, member_id=member_id, site=vouched.site)
+        action = log_action("member.connect", actor_id=user_id, at=at, member_id=member_id, site=vouched.site)
+        tell_of_account(
+            member_id, vouched.site, vouched.nickname, connected=True, by_shop=False, action_id=action.pk, at=at
+        )
     return Linking.DONE
 
 
-def unlink_account(user_id: int, member_id: int, pk: int, at: datetime) -> Unlinking:
+def unlink_account(
+    user_id: int, member_id: int, pk: int, at: datetime, *, staff_id: int | None = None, reason: str = ""
+) -> Unlinking:
     """Take an account off the login and log it, unless it is the last way in. Of two at once the second waits here for
-    the first, so that they do not take off both."""
+    the first, so that they do not take off both. A person of the shop (``staff_id``) also takes off the last one: what
+    somebody else has connected must not stay for want of another way in."""
     with transaction.atomic():
         User.objects.select_for_update().get(pk=user_id)
         accounts = linked_accounts(user_id)
         asked = next((account for account in accounts if account.pk == pk), None)
         if asked is None:
             return Unlinking.GONE
-        if len(accounts) == 1 and not comes_in_otherwise(user_id, member_id):
+        if staff_id is None and len(accounts) == 1 and not comes_in_otherwise(user_id, member_id):
             return Unlinking.LAST
         SocialAccount.objects.filter(pk=pk, user=user_id).delete()
-        log_action("member.disconnect", actor_id=user_id, at=at, member_id=member_id, site=asked.site)
+        action = log_action(
+            "member.disconnect",
+            actor_id=staff_id or user_id,
+            at=at,
+            reason=reason,
+            member_id=member_id,
+            site=asked.site,
+        )
+        tell_of_account(
+            member_id, asked.site, asked.nickname, connected=False, by_shop=staff_id is not None, action_id=action.pk,
+            at=at,
+        )  # fmt: skip
     return Unlinking.DONE

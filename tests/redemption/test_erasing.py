@@ -15,6 +15,7 @@ from crm.api import log_action, queue_mails
 from crm.claims import login_for
 from crm.mails.kinds import mail_kinds
 from crm.mails.queueing import Notice
+from crm.mails.sending import send_due
 from crm.mails.stopping import stop_url
 from crm.models import Channel, Identity, Mail, Member, Order, Refund, Session, ShopKey, StaffAction, User
 from crm.orders import record
@@ -103,12 +104,13 @@ def balance(member: Member, at: datetime) -> tuple[int, int]:
 
 
 class TestWhatGoes:
-    def test_no_word_of_her_is_left_in_any_table(self, known: Member, erase: Erase) -> None:
+    def test_no_word_of_her_is_left_in_any_table(self, known: Member, erase: Erase, at: datetime) -> None:
         words = ["林小鹿", "xiaolu", "小鹿爱喝茶", "13800000001", "龙井路", "green tea", "2026-03-10'", "d" * 32]
         before = everything_about(known)
         assert all(word in before for word in words[:6])
 
         erase(known)
+        send_due(clock=lambda: at + DAY)  # The last mail goes, and its address with it.
 
         after = everything_about(known) + str(User.objects.filter(username__startswith="erased-").values())
         assert [word for word in words if word in after] == []
@@ -118,6 +120,8 @@ class TestWhatGoes:
 
         for table in personal_tables():
             rows = table.model_class()._default_manager.filter(table.of(known.pk))
+            if table.name == "mails":
+                rows = rows.exclude(kind="data_erased")  # It says that the others are gone.
             if table.fate is Fate.DELETED:
                 assert not rows.exists(), table.name
             for column, value in table.emptied.items():
@@ -167,7 +171,7 @@ class TestWhatGoes:
         erase(known)
 
         assert queue_mails(kind, [Notice("after", known.pk)], at=at + 2 * DAY).unreachable == 1
-        assert not Mail.objects.filter(member=known).exists()
+        assert Mail.objects.get(member=known).kind == "data_erased"
 
     def test_a_link_that_she_shared_leads_nowhere(self, known: Member, erase: Erase) -> None:
         erase(known)

@@ -18,9 +18,12 @@ from crm.choices import MailState
 from crm.mails.outcomes import LEASE
 from crm.mails.sending import send_due
 from crm.models import Mail, Member
+from crm.personal.erasing import erase_member
+from crm.personal.registry import Erasure
 from tests.cast import NOON
 from tests.crm.mails.conftest import Write
 from tests.crm.mails.mail_server import MailServer
+from tests.factories import StaffFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -159,6 +162,27 @@ class TestKilled:
         assert max(copies.values()) == 1
         # In doubt is what lies between the two commits around the handing over, and no more.
         assert 0 < sum(state == MailState.IN_DOUBT for state in states.values()) < 30
+
+    @pytest.mark.parametrize(
+        ("place", "function", "state", "copies"),
+        [
+            ("after", "crm.mails.outbox.claim", MailState.SENT, 1),
+            ("before", "crm.mails.outbox.begin_sending", MailState.SENT, 1),
+            ("after", "crm.mails.outbox.begin_sending", MailState.IN_DOUBT, 0),
+            ("after", "smtplib.SMTP.data", MailState.IN_DOUBT, 1),
+        ],
+    )
+    def test_the_last_mail_to_an_erased_address_goes_once_and_the_address_with_it(
+        self, xiaolu: Member, kill: Kill, server: MailServer, *, place: str, function: str, state: str, copies: int
+    ) -> None:
+        erase_member(Erasure(xiaolu.pk, NOON, actor_id=StaffFactory().pk, reason="She asked"))
+        mail = Mail.objects.get()
+
+        assert kill(place=place, function=function) == KILLED
+
+        assert after_another_worker(mail) == state
+        assert len(server.taken) == copies
+        assert (mail.last_address, mail.address) == ("", "")
 
     def test_a_worker_that_is_left_alone_sends_it(
         self, xiaolu: Member, write: Write, kill: Kill, server: MailServer

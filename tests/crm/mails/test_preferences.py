@@ -18,7 +18,7 @@ from crm.models import MailPreference, Member, StaffAction
 
 pytestmark = pytest.mark.django_db
 
-ALL = {"tier_upgraded", "tier_reached", "claim_expiring", "tier_ending"}
+ALL = {"tier_upgraded", "tier_reached", "claim_expiring", "tier_ending", "security_notice"}
 
 
 def wanted(preferences: MailPreferences) -> set[str]:
