@@ -160,7 +160,7 @@ class TestPage:
         OrderFactory(channel=shop, member=xiaolu)
         client.force_login(grant("crm.view_member"))
         panels = client.get(reverse("admin:crm_member_change", args=[xiaolu.pk])).context["panels"]
-        assert [panel["name"] for panel in panels] == ["identities", "tier", "tags", "data"]
+        assert [panel["name"] for panel in panels] == ["identities", "tier", "tags", "access", "data"]
 
     def test_personal_data_is_masked_without_the_permission(self, client: Client, grant: Grant, xiaolu: Member) -> None:
         client.force_login(grant(*self.ALL, "crm.change_member"))
@@ -197,7 +197,7 @@ class TestPage:
         self.page(client, xiaolu)
         with CaptureQueriesContext(connection) as queries:
             self.page(client, xiaolu)
-        assert len(queries) == 20
+        assert len(queries) == 21
 
     def test_a_change_is_in_the_staff_log_without_the_values(
         self, client: Client, grant: Grant, xiaolu: Member
