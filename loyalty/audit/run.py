@@ -2,12 +2,13 @@
 
 from datetime import datetime
 
+from loyalty.audit.fingerprints import Fingerprints
 from loyalty.audit.reading import one_instant, read
 from loyalty.audit.renewals import check_renewals
 from loyalty.audit.report import AuditReport, Findings, Mismatch
 from loyalty.audit.scope import Progress, Scope, fetch, touched_since
 from loyalty.audit.seals import SealCheck
-from loyalty.audit.sums import check_accounts, check_entries, check_lots
+from loyalty.audit.sums import check_holds, row_by_row
 from loyalty.models import DayClose
 
 
@@ -25,16 +26,17 @@ def audit(
         scope = Scope() if since is None else touched_since(since)
         findings = Findings()
         closes = list(DayClose.objects.order_by("number"))
-        seals = SealCheck(scope, closes)
+        seals, fingerprints = SealCheck(scope, closes), Fingerprints()
         # The seals last: their pieces are small, so that all sessions end at about the same time.
         pieces = [
-            *check_accounts(scope, findings),
-            *check_entries(scope, findings),
-            *check_lots(scope, findings),
+            *(fingerprints.pieces() if scope.whole else row_by_row(scope, findings)),
+            *check_holds(scope, findings),
             *check_renewals(scope, findings),
             *seals.pieces(),
         ]
         read(pieces, instant, progress)
+        if not fingerprints.agree:
+            read(list(row_by_row(scope, findings)), instant, progress)
         seals.conclude(findings)
         head = closes[-1].digest.hex() if closes else ""
         if digest and not DayClose.objects.filter(digest=_bytes(digest)).exists():

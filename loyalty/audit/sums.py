@@ -1,7 +1,8 @@
 """Law 2 in numbers: accounts, entries, lots, uses and holds agree with each other.
 
 Each query reads a table once for several checks and gives a row for every mismatch. A query first keeps what is wrong
-in any way, and only then says which checks it fails: a million sound accounts are not asked ten questions each.
+in any way, and only then says which checks it fails: a million sound accounts are not asked ten questions each. A whole
+audit only asks them when the ``fingerprints`` of the ledger say that something is wrong.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,6 +15,13 @@ from loyalty.audit.scope import Scope, fetch, windows
 IDS_PER_WINDOW = 1 << 18
 # Reading the entries again for some accounts more is cheaper than sums of all accounts that do not fit into memory.
 ACCOUNTS_PER_WINDOW = 1 << 18
+
+
+def row_by_row(scope: Scope, findings: Findings) -> Iterator[Piece]:
+    """All that the two sides of a fingerprint could differ in."""
+    yield from check_accounts(scope, findings)
+    yield from check_entries(scope, findings)
+    yield from check_lots(scope, findings)
 
 
 def check_accounts(scope: Scope, findings: Findings) -> Iterator[Piece]:
@@ -36,12 +44,12 @@ _ACCOUNT_IDS = "SELECT coalesce(min(member_id), 1), coalesce(max(member_id), 0) 
 
 # A balance runs on when what the entries found, with what the last one left, is what they left, with the nothing before
 # the first. Sums of hashes compare the two without putting the entries of an account in order; only of accounts where
-# they differ is every entry looked at.
+# they differ is every entry looked at. The number is the seed of its hash, as in ``fingerprints``.
 _ACCOUNTS = """
     WITH entry AS (
         SELECT account_id, sum(points)::bigint AS points, sum(pending)::bigint AS pending, sum(held)::bigint AS held,
-               sum(hashint8(balance_after)) + hashint8(0)
-               <> sum(hashint8(balance_after - points)) + hashint8(sum(points)::bigint) AS broken
+               sum(hashint8extended(0, balance_after)) + hashint8extended(0, 0)
+               <> sum(hashint8extended(0, balance_after - points)) + hashint8extended(0, sum(points)::bigint) AS broken
           FROM loyalty_entry
          WHERE {entries}
          GROUP BY account_id
@@ -213,7 +221,7 @@ _ENTRIES = """
 
 
 def check_lots(scope: Scope, findings: Findings) -> Iterator[Piece]:
-    """Each lot lacks exactly what was drawn from it, and each hold what its entries spent and gave back."""
+    """Each lot lacks exactly what was drawn from it."""
     if scope.whole:
         query = _LOTS.format(lots="l.id BETWEEN %(low)s AND %(high)s", drawn="u.lot_id BETWEEN %(low)s AND %(high)s")
         low, high = fetch(_LOT_IDS)[0]
@@ -223,8 +231,6 @@ def check_lots(scope: Scope, findings: Findings) -> Iterator[Piece]:
         lots = scope.accounts("l.account_id")
         drawn = f"u.lot_id IN (SELECT l.id FROM loyalty_lot AS l WHERE {lots})"
         yield mismatches("lots", findings, _LOTS.format(lots=lots, drawn=drawn), scope.values)
-    holds = _HOLDS.format(holds=scope.accounts("h.account_id"), entries=scope.accounts("e.account_id"))
-    yield mismatches("holds", findings, holds, scope.values)
 
 
 _LOT_IDS = "SELECT coalesce(min(id), 1), coalesce(max(id), 0) FROM loyalty_lot"
@@ -237,6 +243,13 @@ _LOTS = """
       ) AS u ON u.lot_id = l.id
      WHERE {lots} AND l.remaining <> l.points - coalesce(u.points, 0)
 """
+
+
+def check_holds(scope: Scope, findings: Findings) -> Iterator[Piece]:
+    """Each hold lacks what its entries spent and gave back."""
+    holds = _HOLDS.format(holds=scope.accounts("h.account_id"), entries=scope.accounts("e.account_id"))
+    yield mismatches("holds", findings, holds, scope.values)
+
 
 _HOLDS = """
     SELECT 'hold_moved_what_its_entries_say', h.account_id, 'hold ' || h.id, coalesce(e.points, 0),

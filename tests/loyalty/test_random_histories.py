@@ -19,6 +19,7 @@ from loyalty.movements import adjust
 from loyalty.posting import InsufficientPoints, NothingOpen, Outcome, Posting, Verb
 from tests.cast import NOON
 from tests.factories import MemberFactory
+from tests.loyalty.fingerprints import fingerprints_agree
 from tests.loyalty.postings import earned, returned, ripe, spent, waiting
 from tests.loyalty.simple_ledger import Closed, Done, Short, SimpleLedger
 
@@ -73,6 +74,7 @@ class Histories(RuleBasedStateMachine):
         try:
             report = audit()
             assert report.ok, report.mismatches
+            assert fingerprints_agree()
         finally:
             transaction.set_rollback(True)
             self._undo.__exit__(None, None, None)

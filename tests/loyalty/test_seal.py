@@ -107,6 +107,7 @@ class TestEntries:
     def test_with_a_small_window_it_is_the_same(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Long ledgers are read window by window; the digests must not depend on where one ends."""
         monkeypatch.setattr("loyalty.audit.seals.IDS_PER_WINDOW", 4096)
+        monkeypatch.setattr("loyalty.audit.fingerprints.IDS_PER_WINDOW", 1)
         monkeypatch.setattr("loyalty.audit.sums.IDS_PER_WINDOW", 1)
         assert audit().ok
 
