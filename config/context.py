@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from crm.api import open_sites
-from redemption.looks import current_dress
+from redemption.looks import worn
 from redemption.preferences import scheme_of
 
 
@@ -19,6 +19,6 @@ def shop(request: HttpRequest) -> dict[str, object]:
         "by_phone": bool(settings.SMS_URL),
         "social_sites": open_sites(),
         "demo": settings.DEMO,
-        "theme": SimpleLazyObject(lambda: current_dress(timezone.now())),
+        "theme": SimpleLazyObject(lambda: worn(request, timezone.now())),
         "scheme": scheme_of(request),
     }

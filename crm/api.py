@@ -72,7 +72,7 @@ from crm.tiers.cards import TIER_LADDER, ClaimableTier, LadderTier, TierCard, la
 from crm.tiers.claims import ClaimRefusal, ClaimRefused, claim_tier
 from crm.tiers.defaults import Rung, add_missing_tiers, make_usual_tiers
 from crm.tiers.granting import GrantRefused, grant_tier
-from crm.tiers.holding import tier_at
+from crm.tiers.holding import TIER_RANK, tier_at
 from crm.tiers.metrics import Metric, MetricSource, register_metrics
 from crm.tiers.nightly import review_everybody
 from crm.tiers.presets import LoadedScheme, load_scheme_preset, preset_ladder
@@ -87,6 +87,7 @@ __all__ = [
     "OWN_CHANNEL",
     "PROOF_HOLDS",
     "TIER_LADDER",
+    "TIER_RANK",
     "Answer",
     "Asked",
     "Buyer",

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Lower
 
 from crm.models import Identity, Member, User
@@ -49,7 +49,9 @@ class Buyer:
 
 def buyer_of(user_id: int) -> Buyer | None:
     """Return the member that a login is tied to. One query."""
-    row = Member.objects.filter(user_id=user_id).values_list("pk", "name", "joined_at").first()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, name, joined_at FROM crm_member WHERE user_id = %s", [user_id])
+        row = cursor.fetchone()
     return Buyer(*row) if row else None
 
 

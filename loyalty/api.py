@@ -50,12 +50,14 @@ from loyalty.referral.tying import recognise
 from loyalty.rulebook import PublishedSets, published_sets
 from loyalty.statement import (
     POINTS_CHANGES,
+    POINTS_SUMMARY,
     AccountSummary,
     StatementLine,
     balance_before,
     history,
     recorded_lines,
     summary,
+    summary_of,
 )
 from loyalty.validity import programme_zone, validity_end
 from loyalty.without_points import OrderWithoutPoints, orders_without_points
@@ -63,6 +65,7 @@ from loyalty.without_points import OrderWithoutPoints, orders_without_points
 __all__ = [
     "LONGEST_CODE",
     "POINTS_CHANGES",
+    "POINTS_SUMMARY",
     "SIGN_IN",
     "AccountSummary",
     "CheckInBoard",
@@ -145,6 +148,7 @@ __all__ = [
     "rewarded_acts",
     "run_nightly",
     "summary",
+    "summary_of",
     "undo",
     "undoing",
     "valid_until",

@@ -14,7 +14,7 @@ from loyalty.checkin import CheckInBoard, SignedDay, board_from
 from loyalty.explain_award import tells_names
 from loyalty.gifts import profile_key
 from loyalty.rulebook import PublishedSets, names_in
-from loyalty.statement import AccountSummary, StatementLine, line_of
+from loyalty.statement import POINTS_SUMMARY, AccountSummary, StatementLine, line_of, summary_of
 from loyalty.validity import programme_zone
 
 _TIMES = ("effective_at", "recorded_at", "lot__expires_at", "about__lot__expires_at")
@@ -22,15 +22,7 @@ _TIMES = ("effective_at", "recorded_at", "lot__expires_at", "about__lot__expires
 # The columns of entries are named as those of ``loyalty.statement``; how they are found is explained there.
 _OVERVIEW = """
 json_build_object(
-  'sums', (SELECT json_build_array(a.balance, a.pending, a.held) FROM loyalty_account AS a WHERE a.member_id = m.id),
-  'lots', (
-    SELECT json_build_array(
-             coalesce(sum(g.points), 0), min(g.expires_at), (array_agg(g.points ORDER BY g.expires_at))[1])
-      FROM (SELECT l.expires_at, sum(l.remaining)::bigint AS points
-              FROM loyalty_lot AS l
-             WHERE l.account_id = m.id AND l.open AND NOT l.pending
-               AND (l.expires_at IS NULL OR l.expires_at > %(at)s)
-             GROUP BY l.expires_at) AS g),
+  'summary', {summary},
   'days', (
     SELECT json_agg(json_build_array(c.day, c.streak, coalesce(given.points, 0)))
       FROM loyalty_checkin AS c LEFT JOIN loyalty_entry AS given ON given.id = c.entry_id
@@ -69,7 +61,7 @@ class Overview:
 def overview_sql(*, lines: int) -> str:
     """SQL text: what ``overview_of`` reads of the member ``m``, with so many of his latest entries and the parameters
     of ``overview_values``. The number stands in the text: as a parameter it would have each look planned anew."""
-    return _OVERVIEW.replace("{lines}", str(int(lines)))
+    return _OVERVIEW.replace("{summary}", POINTS_SUMMARY).replace("{lines}", str(int(lines)))
 
 
 def overview_values(member_id: int, at: datetime) -> dict[str, Any]:
@@ -83,26 +75,10 @@ def overview_of(value: str, member_id: int, at: datetime, sets: PublishedSets) -
     """Read what ``overview_sql`` found. No query, but for what capped rules and those on members ask of a sign-in."""
     found = json.loads(value)
     return Overview(
-        summary=_summary(found["sums"], found["lots"]),
+        summary=summary_of(found["summary"]),
         lines=_lines(found["lines"] or (), sets),
         board=board_from(_days(found["days"] or ()), member_id, at, sets),
         profile_rewarded=found["profile"],
-    )
-
-
-def _summary(sums: list[int] | None, lots: list[Any]) -> AccountSummary:
-    if sums is None:
-        return AccountSummary()
-    balance, pending, held = sums
-    spendable, expires_at, expiring = lots
-    return AccountSummary(
-        balance=balance,
-        pending=pending,
-        held=held,
-        debt=max(-balance, 0),
-        spendable=spendable,
-        expiring_points=expiring if expires_at else 0,
-        expiring_at=datetime.fromisoformat(expires_at) if expires_at else None,
     )
 
 

@@ -1,18 +1,20 @@
 """What a member's points are and how they came about, for pages."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Lookup, Q, QuerySet, Sum
 from django.db.models.sql.compiler import SQLCompiler
 
 from loyalty.choices import EntryKind
 from loyalty.explain_award import tells_names
-from loyalty.models import Account, Entry, Lot
+from loyalty.models import Entry
 from loyalty.rulebook import rule_names
 
 # SQL text that is another one as soon as the points or the sign-ins of the member ``m`` have changed.
@@ -20,6 +22,21 @@ POINTS_CHANGES = """
 (SELECT a.version FROM loyalty_account AS a WHERE a.member_id = m.id),
 (SELECT concat('on ', max(c.day)) FROM loyalty_checkin AS c WHERE c.member_id = m.id)
 """
+
+# SQL text: the sums of the member ``m`` at ``%(at)s`` as one value, which ``summary_of`` reads.
+POINTS_SUMMARY = """
+json_build_array(
+  (SELECT json_build_array(a.balance, a.pending, a.held) FROM loyalty_account AS a WHERE a.member_id = m.id),
+  (SELECT json_build_array(
+            coalesce(sum(g.points), 0), min(g.expires_at), (array_agg(g.points ORDER BY g.expires_at))[1])
+     FROM (SELECT l.expires_at, sum(l.remaining)::bigint AS points
+             FROM loyalty_lot AS l
+            WHERE l.account_id = m.id AND l.open AND NOT l.pending
+              AND (l.expires_at IS NULL OR l.expires_at > %(at)s)
+            GROUP BY l.expires_at) AS g)
+)
+"""
+_SUMMARY_OF_ONE = f"SELECT {POINTS_SUMMARY}::text FROM (SELECT %(member)s::bigint) AS m (id)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,33 +148,27 @@ class StatementPage:
 
 
 def summary(member_id: int, at: datetime) -> AccountSummary:
-    """The sums of an account, zeros for a member who never had points. Two queries."""
-    live = Q(lots__open=True, lots__pending=False) & (Q(lots__expires_at=None) | Q(lots__expires_at__gt=at))
-    row = (
-        Account.objects.filter(pk=member_id)
-        .annotate(
-            spendable=Sum("lots__remaining", filter=live, default=0),
-        )
-        .values("balance", "pending", "held", "spendable")
-        .first()
-    )
-    if row is None:
+    """The sums of an account, zeros for a member who never had points. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SUMMARY_OF_ONE, {"member": member_id, "at": at})
+        [found] = cursor.fetchone()
+    return summary_of(json.loads(found))
+
+
+def summary_of(found: Sequence[Any]) -> AccountSummary:
+    """Read what ``POINTS_SUMMARY`` found."""
+    sums, (spendable, expires_at, expiring) = found
+    if sums is None:
         return AccountSummary()
-    expiring = (
-        Lot.objects.filter(account_id=member_id, open=True, pending=False, expires_at__gt=at)
-        .values("expires_at")
-        .annotate(points=Sum("remaining"))
-        .order_by("expires_at")
-        .first()
-    )
+    balance, pending, held = sums
     return AccountSummary(
-        balance=row["balance"],
-        pending=row["pending"],
-        held=row["held"],
-        debt=max(-row["balance"], 0),
-        spendable=row["spendable"],
-        expiring_points=expiring["points"] if expiring else 0,
-        expiring_at=expiring["expires_at"] if expiring else None,
+        balance=balance,
+        pending=pending,
+        held=held,
+        debt=max(-balance, 0),
+        spendable=spendable,
+        expiring_points=expiring if expires_at else 0,
+        expiring_at=datetime.fromisoformat(expires_at) if expires_at else None,
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.core.cache import cache
+from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -84,6 +85,17 @@ def dress_of(choice: str | None, at: datetime) -> Dress:
         return _dress(unchosen.theme, unchosen.festive, at)
     everyday, festive = choice.split("/")
     return _dress(everyday, festive, at)
+
+
+def wear(request: HttpRequest, dress: Dress) -> None:
+    """Let the page that answers a request wear this; who has read it with something else spares the look-up."""
+    request.dress = dress  # type: ignore[attr-defined]
+
+
+def worn(request: HttpRequest, at: datetime) -> Dress:
+    """Return what the page that answers a request wears."""
+    dress: Dress | None = getattr(request, "dress", None)
+    return dress or current_dress(at)
 
 
 def _dress(everyday: str, festive: str, at: datetime) -> Dress:

@@ -12,6 +12,14 @@ from crm.models import TierGrant
 GRANT_AT = """crm_tiergrant AS g
     ON g.member_id = {member} AND tstzrange(g.begins_at, LEAST(g.ended_at, g.ends_at)) @> {instant}"""
 
+# SQL text: the rank of the tier that the member ``m`` holds at ``%(at)s``; 0 is the base.
+TIER_RANK = f"""
+coalesce((
+  SELECT t.rank
+    FROM crm_tier AS t
+    JOIN {GRANT_AT.format(member="m.id", instant="%(at)s::timestamptz")} AND g.tier_id = t.id), 0)
+"""
+
 # Whoever holds no grant stands on the base rung.
 _HELD = f"""
 SELECT m.id, coalesce(t.code, base.code, ''), coalesce(t.rank, 0)

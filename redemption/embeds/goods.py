@@ -49,11 +49,11 @@ def public_shelf(at: datetime, *, most: int = SHELF) -> list[PublicReward]:
     """Return what the shelf begins with. Two queries."""
     found = [_public(row) for row in _rows(_offered(at)).order_by("position", "pk")[:most]]
     pictures = pictures_of([one.reward_id for one in found])
-    return [replace(one, picture=next(iter(pictures.get(one.reward_id, ())), None)) for one in found]
+    return [replace(one, picture=pictures.get(one.reward_id)) for one in found]
 
 
 def member_shelf(member_id: int, at: datetime) -> list[Seen]:
-    """Return what the shelf begins with for a member: by his own conditions, also what is yet to come. Five queries."""
+    """Return what the shelf begins with for a member: by his own conditions, also what is yet to come. Two queries."""
     return shelf(standing_of(member_id, at), Choice(), at, most=SHELF).rewards
 
 

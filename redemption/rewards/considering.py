@@ -3,16 +3,34 @@
 What is said here is for his eyes, before he clicks. The checkout looks at all of it again, under its locks.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from django.db.models import F, Q, Sum
+from django.db import connection
 
 from loyalty import api as loyalty
-from redemption.models import Redemption, Reward
 from redemption.rewards import refusals
-from redemption.rewards.seeing import Seen, look_at, seen_by
-from redemption.rewards.standing import Standing
+from redemption.rewards.seeing import Seen
+
+# SQL text: the limits of the reward ``r``, what the member ``m`` has had of it, and his latest redemption of it, as one
+# value, which ``had_from`` reads. Days begin at ``%(today)s``. Pieces whose points were given back do not count, as in
+# the journal, which decides.
+HAD = """
+(SELECT json_build_array(
+          json_build_array(r.limit_day, coalesce(sum(x.pieces) FILTER (WHERE x.placed_at >= %(today)s), 0)),
+          json_build_array(
+            r.limit_window,
+            coalesce(sum(x.pieces) FILTER (WHERE r.starts_at IS NULL OR x.placed_at >= r.starts_at), 0)),
+          json_build_array(r.limit_ever, coalesce(sum(x.pieces), 0)),
+          coalesce(max(x.id), 0))::text
+   FROM (SELECT y.id, y.placed_at, y.quantity - y.cancelled - y.returned AS pieces
+           FROM redemption_redemption AS y
+          WHERE y.reward_id = r.id AND y.member_id = m.id) AS x)
+"""
+_HAD_OF_ONE = f"""
+SELECT {HAD} FROM redemption_reward AS r, (SELECT %(member)s::bigint) AS m (id) WHERE r.id = %(reward)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +49,14 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Had:
+    """What a member has had of a reward: his limits, and the id of his latest redemption of it, 0 for none."""
+
+    limits: list[Limit]
+    latest: int
+
+
+@dataclass(frozen=True, slots=True)
 class Considered:
     """A reward, a member's limits, how many pieces he may take now, and what stands against it where that is none."""
 
@@ -40,14 +66,9 @@ class Considered:
     refusal: refusals.RewardRefused | None
 
 
-def find_seen(reward_id: int, standing: Standing) -> Seen | None:
-    """Return what somebody sees of a reward, also of one whose time is over; None when he sees nothing of it."""
-    return next(iter(look_at(seen_by(standing).filter(pk=reward_id), every_picture=True)), None)
-
-
-def consider(seen: Seen, member_id: int, funds: int, at: datetime) -> Considered:
-    """Return how much of a reward a member with ``funds`` points (a debt is negative) may take. Two queries at most."""
-    limits = limits_of(seen.reward_id, member_id, at) if seen.terms is not None else []
+def consider(seen: Seen, limits: list[Limit], funds: int, at: datetime) -> Considered:
+    """Return how much of a reward a member with ``funds`` points (a debt is negative) may take."""
+    limits = limits if seen.terms is not None else []
     refusal = _obstacle(seen, at) or _lack(seen, limits, funds)
     most = 0
     if refusal is None and seen.terms is not None:
@@ -57,30 +78,20 @@ def consider(seen: Seen, member_id: int, funds: int, at: datetime) -> Considered
 
 
 def limits_of(reward_id: int, member_id: int, at: datetime) -> list[Limit]:
-    """Return a member's limits of a reward, the narrowest time first. Two queries at most.
+    """Return a member's limits of a reward, the narrowest time first. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HAD_OF_ONE, {"member": member_id, "reward": reward_id, "today": day_began(at)})
+        row = cursor.fetchone()
+    return had_from(row[0], at).limits if row else []
 
-    Pieces whose points were given back do not count, as in the journal, which decides.
-    """
-    reward = Reward.objects.filter(pk=reward_id).first()
-    if reward is None:
-        return []
-    midnight = _midnight(at)
-    limits = {
-        "day": (reward.limit_day, midnight, midnight + timedelta(days=1)),
-        "window": (reward.limit_window, reward.starts_at, None),
-        "ever": (reward.limit_ever, None, None),
-    }
-    told = {which: limit for which, limit in limits.items() if limit[0] is not None}
-    if not told:
-        return []
-    pieces = F("quantity") - F("cancelled") - F("returned")
-    had = Redemption.objects.filter(reward=reward_id, member=member_id).aggregate(
-        **{
-            which: Sum(pieces, filter=Q(placed_at__gte=since) if since else None, default=0)
-            for which, (_most, since, _again) in told.items()
-        }
-    )
-    return [Limit(which, most or 0, had[which], again) for which, (most, _since, again) in told.items()]
+
+def had_from(value: str, at: datetime) -> Had:
+    """Read what ``HAD`` found."""
+    day, window, ever, latest = json.loads(value)
+    tomorrow = day_began(at) + timedelta(days=1)
+    told = {"day": (*day, tomorrow), "window": (*window, None), "ever": (*ever, None)}
+    limits = [Limit(which, most, had, again) for which, (most, had, again) in told.items() if most is not None]
+    return Had(limits, latest)
 
 
 def _obstacle(seen: Seen, at: datetime) -> refusals.RewardRefused | None:
@@ -106,6 +117,7 @@ def _lack(seen: Seen, limits: list[Limit], funds: int) -> refusals.RewardRefused
     return None
 
 
-def _midnight(at: datetime) -> datetime:
+def day_began(at: datetime) -> datetime:
+    """Return when the programme's day began that limits of a day count from."""
     zone = loyalty.programme_zone()
     return datetime.combine(at.astimezone(zone).date(), time.min, tzinfo=zone)

@@ -1,19 +1,56 @@
 """What a member sees of the rewards: all of one, its name and picture only, or nothing. A price that he shall not see
 is not in what this returns, so that no page can show it."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import BooleanField, Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
-
-from redemption.models import Reward, RewardCode, RewardPicture, RewardTag
+from redemption.models import RewardPicture
 from redemption.rewards.choices import RewardKind, Visibility
-from redemption.rewards.standing import Standing
 
-Rewards = QuerySet[Any, Any]  # Of ``Reward``, each with ``his``.
+# SQL text: the active rewards ``r`` that whoever stands at ``standing`` sees anything of, each with ``who.his``.
+SEEN_BY = """
+redemption_reward AS r
+  LEFT JOIN crm_tier AS t ON t.id = r.min_tier_id
+  CROSS JOIN LATERAL (
+    SELECT (t.rank IS NULL OR t.rank <= standing.rank) AND NOT EXISTS (
+      SELECT FROM redemption_rewardtag AS w
+       WHERE w.reward_id = r.id
+      HAVING bool_or(w.barred AND w.tag_id = ANY (standing.tags))
+          OR bool_or(NOT w.barred) AND NOT bool_or(NOT w.barred AND w.tag_id = ANY (standing.tags)))
+  ) AS who (his)
+ WHERE r.active AND (who.his OR r.visibility <> 'hidden')
+"""
+# SQL text: what ``seen_of`` reads of each; ``{pictures}`` is one of the two below.
+_SEEN = """
+r.id, r.name, r.kind, r.position,
+(SELECT c.name FROM redemption_rewardcategory AS c WHERE c.id = r.category_id),
+r.description, who.his, r.visibility, t.name, r.points, r.cash, r.list_price,
+CASE WHEN r.kind = 'digital' THEN (
+       SELECT count(*) FROM redemption_rewardcode AS k WHERE k.reward_id = r.id AND k.redemption_id IS NULL)
+     WHEN r.counted THEN coalesce((SELECT s.free FROM redemption_stock AS s WHERE s.reward_id = r.id), 0)
+END,
+r.most_at_once, r.pay_hours, r.starts_at, r.ends_at,
+{pictures}
+"""
+_COLUMNS = 18
+FIRST_PICTURE = """
+(SELECT json_build_array(json_build_array(p.name, p.width, p.height, p.alt))::text
+   FROM redemption_rewardpicture AS p
+  WHERE p.reward_id = r.id
+  ORDER BY p.position, p.id
+  LIMIT 1)
+"""
+_EVERY_PICTURE = """
+(SELECT json_agg(json_build_array(p.name, p.width, p.height, p.alt) ORDER BY p.position, p.id)::text
+   FROM redemption_rewardpicture AS p
+  WHERE p.reward_id = r.id)
+"""
+SEEN_IN_A_LIST = _SEEN.replace("{pictures}", FIRST_PICTURE)
+SEEN_ALONE = _SEEN.replace("{pictures}", _EVERY_PICTURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,85 +114,35 @@ class Seen:
         return self.ends_at is not None and self.ends_at <= at
 
 
-def seen_by(standing: Standing) -> Rewards:
-    """Return the active rewards that somebody who stands there sees anything of, each with ``his``."""
-    rules = RewardTag.objects.filter(reward=OuterRef("pk"))
-    tags = list(standing.tags)
-    enough = Q(min_tier=None) | Q(min_tier__rank__lte=standing.rank)
-    wanted = ~Exists(rules.filter(barred=False)) | Exists(rules.filter(barred=False, tag__in=tags))
-    his = Q(enough & wanted & ~Exists(rules.filter(barred=True, tag__in=tags)))
-    rewards = Reward.objects.filter(active=True).annotate(
-        his=Case(When(his, then=Value(True)), default=Value(False), output_field=BooleanField())
+def seen_of(row: Sequence[Any]) -> tuple[Seen, Sequence[Any]]:
+    """Read what ``SEEN_ALONE`` or ``SEEN_IN_A_LIST`` found at the beginning of a row; with what follows them there."""
+    reward_id, name, kind, position, category, description, his, visibility, tier, *terms = row[:_COLUMNS]
+    *price, starts_at, ends_at, pictures = terms
+    teaser = not his and visibility == Visibility.TEASER
+    seen = Seen(
+        reward_id=reward_id,
+        name=name,
+        kind=RewardKind(kind),
+        position=position,
+        category=category or "",
+        description="" if teaser else description,
+        his=his,
+        tier="" if his else tier or "",
+        terms=None if teaser else Terms(*price),
+        starts_at=starts_at,
+        ends_at=ends_at,
+        pictures=tuple(pictures_from(pictures)),
     )
-    return rewards.exclude(Q(his=False, visibility=Visibility.HIDDEN))
+    return seen, row[_COLUMNS:]
 
 
-def with_price(rewards: Rewards) -> Rewards:
-    """Leave out the teasers: where prices choose or sort, their place in the list would tell theirs."""
-    return rewards.exclude(Q(his=False, visibility=Visibility.TEASER))
+def pictures_from(value: str | None) -> list[Picture]:
+    """Read what a statement found of pictures."""
+    return [Picture(*each) for each in json.loads(value or "[]")]
 
 
-def look_at(rewards: Rewards, *, every_picture: bool = False) -> list[Seen]:
-    """Return rewards of ``seen_by`` as they are seen. Three queries at most, however many rewards."""
-    rows = list(
-        rewards.values(
-            "pk", "name", "kind", "position", "category__name", "description", "his", "visibility", "min_tier__name",
-            "points", "cash", "list_price", "counted", "stock__free", "most_at_once", "pay_hours", "starts_at",
-            "ends_at",
-        )
-    )  # fmt: skip
-    ids = [row["pk"] for row in rows]
-    pictures = pictures_of(ids, every_one=every_picture)
-    codes = _codes([row["pk"] for row in rows if row["kind"] == RewardKind.DIGITAL])
-    return [_seen(row, pictures.get(row["pk"], ()), codes.get(row["pk"], 0)) for row in rows]
-
-
-def _seen(row: dict[str, Any], pictures: Iterable[Picture], codes: int) -> Seen:
-    teaser = not row["his"] and row["visibility"] == Visibility.TEASER
-    return Seen(
-        reward_id=row["pk"],
-        name=row["name"],
-        kind=RewardKind(row["kind"]),
-        position=row["position"],
-        category=row["category__name"] or "",
-        description="" if teaser else row["description"],
-        his=row["his"],
-        tier="" if row["his"] else row["min_tier__name"] or "",
-        terms=None if teaser else _terms(row, codes),
-        starts_at=row["starts_at"],
-        ends_at=row["ends_at"],
-        pictures=tuple(pictures),
-    )
-
-
-def _terms(row: dict[str, Any], codes: int) -> Terms:
-    if row["kind"] == RewardKind.DIGITAL:
-        left: int | None = codes
-    else:
-        left = (row["stock__free"] or 0) if row["counted"] else None
-    return Terms(
-        points=row["points"],
-        cash=row["cash"],
-        list_price=row["list_price"],
-        left=left,
-        most_at_once=row["most_at_once"],
-        pay_hours=row["pay_hours"],
-    )
-
-
-def pictures_of(reward_ids: list[int], *, every_one: bool = False) -> dict[int, list[Picture]]:
-    """Return the pictures of rewards, the first of each or every one. One query."""
-    rows = RewardPicture.objects.filter(reward__in=reward_ids).order_by("reward", "position", "pk")
-    if not every_one:
-        rows = rows.distinct("reward")
-    found: dict[int, list[Picture]] = {}
-    for reward_id, name, width, height, alt in rows.values_list("reward", "name", "width", "height", "alt"):
-        found.setdefault(reward_id, []).append(Picture(name, width, height, alt))
-    return found
-
-
-def _codes(reward_ids: list[int]) -> dict[int, int]:
-    if not reward_ids:
-        return {}
-    free = RewardCode.objects.filter(reward__in=reward_ids, redemption=None)
-    return dict(free.order_by().values_list("reward").annotate(codes=Count("pk")))
+def pictures_of(reward_ids: list[int]) -> dict[int, Picture]:
+    """Return the first picture of each of these rewards that has one. One query."""
+    rows = RewardPicture.objects.filter(reward__in=reward_ids).order_by("reward", "position", "pk").distinct("reward")
+    found = rows.values_list("reward", "name", "width", "height", "alt")
+    return {reward_id: Picture(name, width, height, alt) for reward_id, name, width, height, alt in found}

@@ -4,8 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.apps import apps
+from django.db import connection
 
 from crm import api as crm
+
+# SQL text: where the member ``m`` stands at ``%(at)s``, as a row ``standing`` beside his.
+STANDING = f"""
+LATERAL (
+  SELECT {crm.TIER_RANK}, ARRAY(SELECT mt.tag_id FROM crm_membertag AS mt WHERE mt.member_id = m.id)
+) AS standing (rank, tags)
+"""
+_STANDING_OF_ONE = f"SELECT standing.* FROM (SELECT %(member)s::bigint) AS m (id), {STANDING}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +26,10 @@ class Standing:
 
 
 def standing_of(member_id: int, at: datetime) -> Standing:
-    """Return where a member stands at an instant. Two queries."""
-    [(_code, rank)] = crm.tier_at([member_id], at).values()
-    tags = apps.get_model("crm", "MemberTag").objects.filter(member=member_id).values_list("tag", flat=True)
+    """Return where a member stands at an instant. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING_OF_ONE, {"member": member_id, "at": at})
+        rank, tags = cursor.fetchone()
     return Standing(rank=rank, tags=frozenset(tags))
 
 

@@ -19,7 +19,7 @@ from redemption.refusals import Refused
 from redemption.rewards.addresses import keep_address
 from redemption.rewards.agreeing import MOST_AT_ONCE, agreement, interest
 from redemption.rewards.checkout import redeem
-from redemption.rewards.own import look_into, own_redemption
+from redemption.rewards.own import own_redemption
 from redemption.rewards.refusals import RewardGone
 from redemption.rewards.wishes import read_wish
 from redemption.tokens import read_token
@@ -81,12 +81,10 @@ def reward(request: HttpRequest, embed: Embed, session: EmbedSession, pk: int) -
         # A fresh question shows what has changed, and carries a fresh token.
         told = {"refusal": refused.message()}
         return _ask(request, embed, proven, pk, wanted=wanted, address=address, at=at, **told)
-    found = own_redemption(proven.member_id, taken.redemption_id)
-    if found is None:
+    own = own_redemption(proven.member_id, taken.redemption_id)
+    if own is None:
         raise Http404
-    return _answer(
-        embed, proven, "embed/redeemed.html", own=look_into(found), redemption=found, repeated=taken.repeated
-    )
+    return _answer(embed, proven, "embed/redeemed.html", own=own, redemption=own.redemption, repeated=taken.repeated)
 
 
 @sensitive_post_parameters()

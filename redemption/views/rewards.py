@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from allauth.core import ratelimit
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -15,15 +14,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from crm.api import Buyer
-from loyalty import api as loyalty
-from redemption.models import Reward
 from redemption.rewards.agreeing import MOST_AT_ONCE, Interest, agreement, interest
 from redemption.rewards.checkout import redeem
 from redemption.rewards.choices import RewardKind
-from redemption.rewards.considering import find_seen
 from redemption.rewards.refusals import AddressMissing, RewardRefused
-from redemption.rewards.shelf import Choice, Sort, categories, shelf
-from redemption.rewards.standing import standing_of
+from redemption.rewards.shelf import Choice, Sort, categories, shelf, stand_before
+from redemption.rewards.wishes import read_wish
 from redemption.views.buyers import for_buyers, whole_number
 from redemption.views.fresh_code import fresh_code_first
 
@@ -33,10 +29,10 @@ from redemption.views.fresh_code import fresh_code_first
 def store(request: HttpRequest, buyer: Buyer) -> HttpResponse:
     """The rewards that a member sees, chosen and sorted as he likes, a page at a time."""
     at = timezone.now()
-    summary = loyalty.summary(buyer.member_id, at)
+    summary, standing = stand_before(buyer.member_id, at)
     funds = summary.spendable - summary.debt
     choice = _choice(request.GET, funds)
-    found = shelf(standing_of(buyer.member_id, at), choice, at)
+    found = shelf(standing, choice, at)
     context = {
         "page": "rewards",
         "summary": summary,
@@ -107,8 +103,8 @@ def _redeem(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
     quantity = whole_number(request.POST.get("quantity", "")) or 0
     address = whole_number(request.POST.get("address", ""))
     token = request.POST.get("token", "")
-    points = _points(pk) * quantity if settings.SPEND_CODE_POINTS else 0
-    if asked := fresh_code_first(request, buyer, points, timezone.now()):
+    wish = read_wish(token)
+    if asked := fresh_code_first(request, buyer, wish.points * quantity if wish else 0, timezone.now()):
         return asked
     try:
         taken = redeem(
@@ -121,7 +117,7 @@ def _redeem(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
         messages.error(request, refusal.message())
         # A fresh page shows what has changed, and carries a fresh token; where nothing can be had any more, it leads on
         # to the page of the reward or says that there is none.
-        if find_seen(pk, standing_of(buyer.member_id, timezone.now())) is None:
+        if interest(buyer.member_id, pk, timezone.now()) is None:
             return redirect("redemption:rewards")
         return redirect(f"{reverse('redemption:reward_confirm', args=[pk])}?quantity={quantity or 1}")
     if taken.repeated:
@@ -130,10 +126,6 @@ def _redeem(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
     else:
         messages.success(request, _("Redeemed. This page keeps track of it."))
     return redirect("redemption:redemption", taken.redemption_id)
-
-
-def _points(pk: int) -> int:
-    return Reward.objects.filter(pk=pk).values_list("points", flat=True).first() or 0
 
 
 def _shown(buyer: Buyer, pk: int, at: datetime) -> Interest:

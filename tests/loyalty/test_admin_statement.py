@@ -342,9 +342,9 @@ class TestCost:
     ) -> None:
         oldest = Entry.objects.get(key=f"{xiaolu.pk}:1").pk
         get(client, xiaolu)
-        # The session with the person, two for his permissions, the member, the sums of the account in two, the lines.
+        # The session with the person, two for his permissions, the member, the sums of the account, the lines.
         for query in ({}, {"before": oldest + 1}):
-            with django_assert_num_queries(7) as seen:
+            with django_assert_num_queries(6) as seen:
                 get(client, xiaolu, **query)
             assert not any("COUNT" in one["sql"] or "OFFSET" in one["sql"] for one in seen.captured_queries)
 

@@ -23,7 +23,7 @@ class TestSummary:
         with django_assert_num_queries(1):
             assert summary(xiaolu.pk, at) == AccountSummary()
 
-    def test_balance_pending_and_what_expires_next_in_two_queries(
+    def test_balance_pending_and_what_expires_next_in_one_query(
         self, xiaolu: Member, dayong: Member, at: datetime, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         write(
@@ -37,7 +37,7 @@ class TestSummary:
         )
         burn(xiaolu.pk, 5, key="coupon", at=at)
 
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(1):
             seen = summary(xiaolu.pk, at)
 
         assert (seen.balance, seen.spendable, seen.pending, seen.held, seen.debt) == (185, 185, 7, 0, 0)

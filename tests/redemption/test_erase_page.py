@@ -143,14 +143,14 @@ def test_strangers_sign_in_first_and_may_read_that_it_is_done(client: Client, db
     assert client.get("/erased/").status_code == 200
 
 
-def test_the_page_costs_six_queries(
+def test_the_page_costs_five_queries(
     rich: Member, sign_in: SignIn, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     client = sign_in(rich)
     prove(client)
     client.get(PAGE)
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         client.get(PAGE)
 
 

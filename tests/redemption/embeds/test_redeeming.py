@@ -322,7 +322,7 @@ class TestWhatIsShown:
         AddressFactory(member=rich)
         headers = session(grid)
 
-        with django_assert_num_queries(14):
+        with django_assert_num_queries(3):
             visitor.post(f"/embed/{grid.public_key}/reward/{cup.pk}/", headers=headers)
 
 

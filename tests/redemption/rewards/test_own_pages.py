@@ -168,7 +168,7 @@ class TestReceiving:
     ("path", "queries"),
     [
         (lambda redemption: "/rewards/mine/", 4),
-        (place, 5),
+        (place, 3),
         (lambda redemption: place(redemption, "cancel/"), 3),
     ],
     ids=["list", "one", "cancel"],
