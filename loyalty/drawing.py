@@ -1,6 +1,6 @@
 """Points drawn by a database function of an upper floor, in one round trip with what that function writes itself.
 
-Such a function calls ``loyalty_draw``, the verb that burns and holds are, and gets the verb's own answer;
+Such a function calls ``loyalty_draw_one``, the verb that burns and holds are, and gets the verb's own answer;
 docs/locking.md says what it must keep to. Nothing else of the journal is open to it.
 """
 
@@ -24,8 +24,8 @@ def drawing(
     reference: str,
     trace: dict[str, Any],
 ) -> str:
-    """Return the batch of one burn or hold, as ``loyalty_draw`` takes it. The function may add a deadline and limits to
-    it: neither is part of what makes two draws the same fact."""
+    """Return the batch of one burn or hold, as ``loyalty_draw`` takes it. The function hands it to
+    ``loyalty_draw_one``, and may add a deadline and limits: neither is part of what makes two draws the same fact."""
     if kind not in {EntryKind.BURN, EntryKind.HOLD}:
         raise ValueError(f"{kind} does not draw for a buyer")
     return json.dumps(

@@ -96,7 +96,7 @@ def journal_calls(module: Module) -> list[str]:
 
 
 # The one verb that a function of an upper floor may call, in one round trip with what it writes itself.
-DRAW = "loyalty_draw"
+DRAW = "loyalty_draw_one"
 
 
 def journal_calls_in_sql(text: str) -> list[str]:

@@ -18,22 +18,39 @@ DECLARE
     set_aside bigint := CASE WHEN posting.kind = 'hold' THEN posting.points ELSE 0 END;
     entry bigint;
     left_behind bigint;
-    had bigint;
+    wanted integer := coalesce((posting.trace ->> 'units')::integer, 1);
+    earliest timestamptz := 'infinity';
+    had bigint[];
+    draw record;
 BEGIN
-    FOR n IN 1 .. coalesce(cardinality(posting.limit_most), 0) LOOP
-        SELECT coalesce(sum(u.units - u.units * coalesce(b.points, 0) / -e.points), 0)
-          INTO had
-          FROM loyalty_entry AS e
-         CROSS JOIN LATERAL (SELECT coalesce((e.trace ->> 'units')::integer, 1) AS units) AS u
-          LEFT JOIN LATERAL (
-               SELECT sum(x.points)::bigint AS points FROM loyalty_entry AS x WHERE x.about_id = e.id
-          ) AS b ON TRUE
-         WHERE e.account_id = posting.account_id AND e.reference = posting.reference AND e.kind IN ('burn', 'hold')
-           AND (posting.limit_since[n] IS NULL OR e.effective_at >= posting.limit_since[n]);
-        IF had + coalesce((posting.trace ->> 'units')::integer, 1) > posting.limit_most[n] THEN
-            RETURN (posting.seq, 'limit ' || n, NULL, 0, 0, NULL, had)::loyalty_outcome;
-        END IF;
-    END LOOP;
+    -- What he has had is read once for all limits, and only as far back as any of them looks.
+    IF posting.limit_most IS NOT NULL THEN
+        FOR n IN 1 .. cardinality(posting.limit_most) LOOP
+            earliest := least(earliest, coalesce(posting.limit_since[n], '-infinity'));
+            had[n] := 0;
+        END LOOP;
+        FOR draw IN
+            SELECT e.effective_at, u.units - u.units * coalesce(b.points, 0) / -e.points AS units
+              FROM loyalty_entry AS e
+             CROSS JOIN LATERAL (SELECT coalesce((e.trace ->> 'units')::integer, 1) AS units) AS u
+              LEFT JOIN LATERAL (
+                   SELECT sum(x.points)::bigint AS points FROM loyalty_entry AS x WHERE x.about_id = e.id
+              ) AS b ON TRUE
+             WHERE e.account_id = posting.account_id AND e.reference = posting.reference AND e.kind IN ('burn', 'hold')
+               AND e.effective_at >= earliest
+        LOOP
+            FOR n IN 1 .. cardinality(posting.limit_most) LOOP
+                IF (draw.effective_at >= posting.limit_since[n]) IS NOT FALSE THEN
+                    had[n] := had[n] + draw.units;
+                END IF;
+            END LOOP;
+        END LOOP;
+        FOR n IN 1 .. cardinality(posting.limit_most) LOOP
+            IF had[n] + wanted > posting.limit_most[n] THEN
+                RETURN (posting.seq, 'limit ' || n, NULL, 0, 0, NULL, had[n])::loyalty_outcome;
+            END IF;
+        END LOOP;
+    END IF;
 
     -- Lot by lot: most postings are met by the first or the second of many.
     OPEN valid_lots;
@@ -79,38 +96,41 @@ BEGIN
 END
 $$;
 
+-- The one posting of a buyer who waits for it. What another function takes along with it, a reward or a coupon, calls this in
+-- the same statement, and names deadline and limits in the posting: neither is part of what makes two draws the same fact.
+CREATE FUNCTION loyalty_draw_one(posting loyalty_posting, recorded timestamptz) RETURNS loyalty_outcome
+LANGUAGE plpgsql SET loyalty.journal = 'on' SET plan_cache_mode = 'force_generic_plan' AS $$
+DECLARE
+    known record;
+BEGIN
+    -- For a single one, loyalty_prepare's ways of looking many keys up would take as long as the work itself.
+    PERFORM FROM loyalty_account AS a WHERE a.member_id = posting.account_id FOR NO KEY UPDATE;
+    SELECT e.id, e.digest, e.points, e.pending, e.balance_after
+      INTO known
+      FROM loyalty_entry AS e
+     WHERE e.key = posting.key;
+    IF NOT FOUND THEN
+        RETURN loyalty_draw_lots(posting, recorded);
+    END IF;
+    RETURN (
+        posting.seq, CASE WHEN known.digest = posting.digest THEN 'repeated' ELSE 'conflict' END,
+        known.id, known.points, known.pending, known.balance_after, NULL
+    )::loyalty_outcome;
+END
+$$;
+
 -- Points go out and must be there: burns, holds, and adjustments downward. Lots are drawn first in, first out by expiry; lots
 -- whose validity has ended by now do not count, even if the night has not come round to expire them. If one account falls
 -- short, nothing of the batch is written and the answer says so.
 --
 -- A buyer waits for his one posting, and large batches are rare: so postings are written one after the other, each by
 -- statements whose plans are kept.
-CREATE FUNCTION loyalty_draw(batch jsonb, recorded timestamptz) RETURNS SETOF loyalty_outcome
+CREATE FUNCTION loyalty_draw_many(batch jsonb, recorded timestamptz) RETURNS SETOF loyalty_outcome
 LANGUAGE plpgsql SET loyalty.journal = 'on' SET plan_cache_mode = 'force_generic_plan' AS $$
 DECLARE
     prepared record;
     posting loyalty_posting;
-    known record;
 BEGIN
-    -- For a single one, loyalty_prepare's ways of looking many keys up would take as long as the work itself.
-    IF jsonb_array_length(batch) = 1 THEN
-        posting := jsonb_populate_record(NULL::loyalty_posting, batch -> 0);
-        PERFORM FROM loyalty_account AS a WHERE a.member_id = posting.account_id FOR NO KEY UPDATE;
-        SELECT e.id, e.digest, e.points, e.pending, e.balance_after
-          INTO known
-          FROM loyalty_entry AS e
-         WHERE e.key = posting.key;
-        IF NOT FOUND THEN
-            RETURN NEXT loyalty_draw_lots(posting, recorded);
-        ELSE
-            RETURN NEXT (
-                posting.seq, CASE WHEN known.digest = posting.digest THEN 'repeated' ELSE 'conflict' END,
-                known.id, known.points, known.pending, known.balance_after, NULL
-            )::loyalty_outcome;
-        END IF;
-        RETURN;
-    END IF;
-
     prepared := loyalty_prepare(batch, FALSE);
     IF prepared.known IS NOT NULL THEN
         RETURN QUERY SELECT o.* FROM unnest(prepared.known) AS o;
@@ -140,5 +160,16 @@ BEGIN
     FOREACH posting IN ARRAY prepared.fresh LOOP
         RETURN NEXT loyalty_draw_lots(posting, recorded);
     END LOOP;
+END
+$$;
+
+CREATE FUNCTION loyalty_draw(batch jsonb, recorded timestamptz) RETURNS SETOF loyalty_outcome
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF jsonb_array_length(batch) = 1 THEN
+        RETURN NEXT loyalty_draw_one(jsonb_populate_record(NULL::loyalty_posting, batch -> 0), recorded);
+    ELSE
+        RETURN QUERY SELECT o.* FROM loyalty_draw_many(batch, recorded) AS o;
+    END IF;
 END
 $$;

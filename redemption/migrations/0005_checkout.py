@@ -13,7 +13,6 @@ CHECKOUT = (Path(__file__).resolve().parent.parent / "sql" / "1_checkout.sql").r
 DROP = """
 DROP FUNCTION redemption_redeem;
 DROP FUNCTION redemption_under_key;
-DROP FUNCTION redemption_obstacle;
 DROP FUNCTION redemption_not_his;
 DROP TYPE redemption_answer;
 """

@@ -13,7 +13,6 @@ CHECKOUT = (Path(__file__).resolve().parent.parent / "sql" / "2_coupons.sql").re
 
 DROP = """
 DROP FUNCTION redemption_take_coupon;
-DROP FUNCTION redemption_coupon_limits;
 DROP FUNCTION redemption_coupon_under_key;
 DROP FUNCTION redemption_coupon_obstacle;
 DROP FUNCTION redemption_special;

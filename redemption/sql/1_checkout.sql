@@ -1,6 +1,6 @@
 -- A buyer takes a reward: one round trip, one transaction, all or nothing.
 --
--- The order of the locks is that of docs/locking.md: his account (loyalty_draw takes it and draws the points), then
+-- The order of the locks is that of docs/locking.md: his account (loyalty_draw_one takes it and draws the points), then
 -- codes that nobody else waits for, and last the stock, the hottest row, held for no longer than the commit takes.
 
 CREATE TYPE redemption_answer AS (
@@ -9,66 +9,23 @@ CREATE TYPE redemption_answer AS (
     figures jsonb           -- What a refusal is explained by.
 );
 
--- Whether somebody who stands on a rung of this rank, and has these tags, may have the reward; NULL when he may. The answer
--- ``who`` asks for rank and tags, of which the caller has told nothing.
-CREATE FUNCTION redemption_not_his(r redemption_reward, his_rank integer, his_tags bigint[]) RETURNS redemption_answer
+-- Whether somebody who stands on a rung of this rank, and has these tags, may have a reward that asks for either; NULL when he
+-- may. The answer ``who`` asks for rank and tags, of which the caller has told nothing.
+CREATE FUNCTION redemption_not_his(reward bigint, tier bigint, tagged boolean, his_rank integer, his_tags bigint[])
+RETURNS redemption_answer
 LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    tagged boolean := EXISTS (SELECT FROM redemption_rewardtag AS w WHERE w.reward_id = r.id);
 BEGIN
-    IF r.min_tier_id IS NULL AND NOT tagged THEN
-        RETURN NULL;
-    ELSIF his_rank IS NULL THEN
+    IF his_rank IS NULL THEN
         RETURN ('who', NULL, NULL)::redemption_answer;
-    ELSIF EXISTS (SELECT FROM crm_tier AS t WHERE t.id = r.min_tier_id AND t.rank > his_rank) THEN
-        RETURN ('tier_too_low', NULL, jsonb_build_object('tier', r.min_tier_id))::redemption_answer;
+    ELSIF EXISTS (SELECT FROM crm_tier AS t WHERE t.id = tier AND t.rank > his_rank) THEN
+        RETURN ('tier_too_low', NULL, jsonb_build_object('tier', tier))::redemption_answer;
     ELSIF tagged AND (
         SELECT bool_or(w.barred AND w.tag_id = ANY (his_tags))
                OR bool_or(NOT w.barred) AND NOT bool_or(NOT w.barred AND w.tag_id = ANY (his_tags))
           FROM redemption_rewardtag AS w
-         WHERE w.reward_id = r.id
+         WHERE w.reward_id = reward
     ) THEN
         RETURN ('not_for_you', NULL, NULL)::redemption_answer;
-    END IF;
-    RETURN NULL;
-END
-$$;
-
--- What stands against taking the reward, apart from limits, points and stock, which are looked at under their locks. NULL
--- when nothing does. ``sold_out`` here spares the points of a buyer who comes too late; the stock itself has the last word.
-CREATE FUNCTION redemption_obstacle(
-    r redemption_reward, member bigint, his_rank integer, his_tags bigint[], pieces integer, points_each integer,
-    cash_each numeric, address bigint, asked timestamptz
-) RETURNS redemption_answer
-LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    free integer;
-    refused redemption_answer;
-BEGIN
-    IF r.id IS NULL OR NOT r.active THEN
-        RETURN ('gone', NULL, NULL)::redemption_answer;
-    ELSIF r.ends_at <= asked THEN
-        RETURN ('no_longer', NULL, jsonb_build_object('until', r.ends_at))::redemption_answer;
-    ELSIF r.starts_at > asked THEN
-        RETURN ('not_yet', NULL, jsonb_build_object('from', r.starts_at))::redemption_answer;
-    ELSIF r.points <> points_each OR r.cash <> cash_each THEN
-        RETURN ('price_changed', NULL, NULL)::redemption_answer;
-    ELSIF pieces > r.most_at_once THEN
-        RETURN ('too_many', NULL, jsonb_build_object('most', r.most_at_once))::redemption_answer;
-    END IF;
-    refused := redemption_not_his(r, his_rank, his_tags);
-    IF refused.code IS NOT NULL THEN
-        RETURN refused;
-    ELSIF r.kind = 'goods' AND NOT EXISTS (
-        SELECT FROM redemption_address AS a WHERE a.id = address AND a.member_id = member AND a.removed_at IS NULL
-    ) THEN
-        RETURN ('address_missing', NULL, NULL)::redemption_answer;
-    END IF;
-    IF r.counted THEN
-        SELECT s.free INTO free FROM redemption_stock AS s WHERE s.reward_id = r.id;
-        IF free IS NULL OR free < pieces THEN
-            RETURN ('sold_out', NULL, jsonb_build_object('free', coalesce(free, 0)))::redemption_answer;
-        END IF;
     END IF;
     RETURN NULL;
 END
@@ -92,23 +49,55 @@ CREATE FUNCTION redemption_redeem(
 ) RETURNS redemption_answer
 LANGUAGE plpgsql SET plan_cache_mode = 'force_generic_plan' AS $$
 DECLARE
-    r redemption_reward;
+    r record;
     answer redemption_answer;
-    posting jsonb := batch -> 0;
+    posting loyalty_posting := jsonb_populate_record(NULL::loyalty_posting, batch -> 0);
     drawn loyalty_outcome;
     placed bigint;
     pay_until timestamptz;
     limits text[];
-    most integer[];
-    since timestamptz[];
     reached integer;
     taken integer;
 BEGIN
-    SELECT * INTO r FROM redemption_reward AS x WHERE x.id = reward;
-    answer := redemption_obstacle(r, member, his_rank, his_tags, pieces, points_each, cash_each, address, asked);
+    SELECT x.*,
+           s.free,
+           EXISTS (SELECT FROM redemption_rewardtag AS w WHERE w.reward_id = x.id) AS tagged,
+           EXISTS (
+               SELECT FROM redemption_address AS a
+                WHERE a.id = address AND a.member_id = member AND a.removed_at IS NULL
+           ) AS addressed
+      INTO r
+      FROM redemption_reward AS x
+      LEFT JOIN redemption_stock AS s ON s.reward_id = x.id
+     WHERE x.id = reward;
+
+    -- What stands against it, apart from limits, points and stock, which are looked at under their locks. ``sold_out`` here
+    -- spares the points of a buyer who comes too late; the stock itself has the last word.
+    IF r.active IS NOT TRUE THEN
+        answer.code := 'gone';
+    ELSIF r.ends_at <= asked THEN
+        answer := ('no_longer', NULL, jsonb_build_object('until', r.ends_at));
+    ELSIF r.starts_at > asked THEN
+        answer := ('not_yet', NULL, jsonb_build_object('from', r.starts_at));
+    ELSIF r.points <> points_each OR r.cash <> cash_each THEN
+        answer.code := 'price_changed';
+    ELSIF pieces > r.most_at_once THEN
+        answer := ('too_many', NULL, jsonb_build_object('most', r.most_at_once));
+    ELSE
+        IF r.min_tier_id IS NOT NULL OR r.tagged THEN
+            answer := redemption_not_his(reward, r.min_tier_id, r.tagged, his_rank, his_tags);
+        END IF;
+        IF answer.code IS NOT NULL THEN
+            NULL;
+        ELSIF r.kind = 'goods' AND NOT r.addressed THEN
+            answer.code := 'address_missing';
+        ELSIF r.counted AND coalesce(r.free, 0) < pieces THEN
+            answer := ('sold_out', NULL, jsonb_build_object('free', coalesce(r.free, 0)));
+        END IF;
+    END IF;
     IF answer.code IS NOT NULL THEN
         -- Whoever asks again for what he has got is told so, whatever has changed since.
-        placed := redemption_under_key(posting ->> 'key', member);
+        placed := redemption_under_key(posting.key, member);
         IF placed IS NOT NULL THEN
             RETURN ('repeated', placed, NULL)::redemption_answer;
         END IF;
@@ -116,38 +105,35 @@ BEGIN
     END IF;
 
     -- The statement calls the reward by the name that it has now.
-    posting := jsonb_set(posting, '{trace,name}', to_jsonb(r.name));
+    posting.trace := posting.trace || jsonb_build_object('name', r.name);
     IF cash_each > 0 THEN
         pay_until := asked + r.pay_hours * interval '1 hour';
-        posting := posting || jsonb_build_object('deadline', pay_until);
+        posting.deadline := pay_until;
     END IF;
     IF r.limit_day IS NOT NULL THEN
         limits := array_append(limits, 'day');
-        most := array_append(most, r.limit_day::integer);
-        since := array_append(since, today);
+        posting.limit_most := array_append(posting.limit_most, r.limit_day::integer);
+        posting.limit_since := array_append(posting.limit_since, today);
     END IF;
     IF r.limit_window IS NOT NULL THEN
         limits := array_append(limits, 'window');
-        most := array_append(most, r.limit_window::integer);
-        since := array_append(since, r.starts_at);
+        posting.limit_most := array_append(posting.limit_most, r.limit_window::integer);
+        posting.limit_since := array_append(posting.limit_since, r.starts_at);
     END IF;
     IF r.limit_ever IS NOT NULL THEN
         limits := array_append(limits, 'ever');
-        most := array_append(most, r.limit_ever::integer);
-        since := array_append(since, NULL::timestamptz);
-    END IF;
-    IF limits IS NOT NULL THEN
-        posting := posting || jsonb_build_object('limit_most', most, 'limit_since', since);
+        posting.limit_most := array_append(posting.limit_most, r.limit_ever::integer);
+        posting.limit_since := array_append(posting.limit_since, NULL::timestamptz);
     END IF;
 
-    SELECT * INTO drawn FROM loyalty_draw(jsonb_build_array(posting), asked);
+    drawn := loyalty_draw_one(posting, asked);
     IF drawn.code IN ('repeated', 'conflict') THEN
-        RETURN ('repeated', redemption_under_key(posting ->> 'key', member), NULL)::redemption_answer;
+        RETURN ('repeated', redemption_under_key(posting.key, member), NULL)::redemption_answer;
     ELSIF drawn.code LIKE 'limit %' THEN
         reached := split_part(drawn.code, ' ', 2)::integer;
         RETURN (
             'limit', NULL,
-            jsonb_build_object('which', limits[reached], 'most', most[reached], 'had', drawn.available)
+            jsonb_build_object('which', limits[reached], 'most', posting.limit_most[reached], 'had', drawn.available)
         )::redemption_answer;
     ELSIF drawn.code <> 'posted' THEN
         RETURN (drawn.code, NULL, jsonb_build_object('available', drawn.available))::redemption_answer;

@@ -63,25 +63,6 @@ LANGUAGE sql STABLE AS $$
     SELECT c.id FROM redemption_coupon AS c WHERE c.key = wish AND c.member_id = his
 $$;
 
--- The posting with the limits of plan and window, the most lasting first: who may never have another one is not told to come
--- back tomorrow. ``limit_names`` is what the answer calls them; loyalty_draw does not read it.
-CREATE OR REPLACE FUNCTION redemption_coupon_limits(
-    posting jsonb, p redemption_couponplan, w redemption_planwindow, today timestamptz
-) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN count(*) = 0 THEN posting ELSE posting || jsonb_build_object(
-               'limit_names', jsonb_agg(l.name ORDER BY l.n), 'limit_most', jsonb_agg(l.most ORDER BY l.n),
-               'limit_since', jsonb_agg(l.since ORDER BY l.n)
-           ) END
-      FROM (VALUES
-               (1, 'ever', p.limit_ever, NULL::timestamptz),
-               (2, 'window', p.limit_window, p.starts_at),
-               (3, 'special', w."limit", w.starts_at),
-               (4, 'day', p.limit_day, today)
-           ) AS l (n, name, most, since)
-     WHERE l.most IS NOT NULL
-$$;
-
 -- ``batch`` is the one posting that draws the points, as loyalty_draw takes it; its key is the buyer's wish. ``fresh`` is a new
 -- code, for plans that make their own. ``today`` is when the programme's day began, ``zone`` is its time zone. An exception
 -- rolls everything back: PK010 when the codes ran out, PK011 when the budget did, between the look and the take.
@@ -94,7 +75,8 @@ DECLARE
     p redemption_couponplan;
     w redemption_planwindow;
     answer redemption_answer;
-    posting jsonb := batch -> 0;
+    posting loyalty_posting := jsonb_populate_record(NULL::loyalty_posting, batch -> 0);
+    limits text[];
     drawn loyalty_outcome;
     taken bigint;
     pooled redemption_poolcode;
@@ -106,28 +88,46 @@ BEGIN
     answer := redemption_coupon_obstacle(p, w, his_rank, worth, price, asked);
     IF answer.code IS NOT NULL THEN
         -- Whoever asks again for what he has got is told so, whatever has changed since.
-        taken := redemption_coupon_under_key(posting ->> 'key', his);
+        taken := redemption_coupon_under_key(posting.key, his);
         IF taken IS NOT NULL THEN
             RETURN ('repeated', taken, NULL)::redemption_answer;
         END IF;
         RETURN answer;
     END IF;
 
-    posting := jsonb_set(
-        posting, '{trace}',
-        posting -> 'trace' || jsonb_strip_nulls(jsonb_build_object(
-            'name', p.name, 'points_per_yuan', coalesce(w.points_per_yuan, p.points_per_yuan), 'special', w.name
-        ))
-    );
-    posting := redemption_coupon_limits(posting, p, w, today);
-    SELECT * INTO drawn FROM loyalty_draw(jsonb_build_array(posting), asked);
+    posting.trace := posting.trace || jsonb_strip_nulls(jsonb_build_object(
+        'name', p.name, 'points_per_yuan', coalesce(w.points_per_yuan, p.points_per_yuan), 'special', w.name
+    ));
+    -- The most lasting limit first: who may never have another one is not told to come back tomorrow.
+    IF p.limit_ever IS NOT NULL THEN
+        limits := array_append(limits, 'ever');
+        posting.limit_most := array_append(posting.limit_most, p.limit_ever::integer);
+        posting.limit_since := array_append(posting.limit_since, NULL::timestamptz);
+    END IF;
+    IF p.limit_window IS NOT NULL THEN
+        limits := array_append(limits, 'window');
+        posting.limit_most := array_append(posting.limit_most, p.limit_window::integer);
+        posting.limit_since := array_append(posting.limit_since, p.starts_at);
+    END IF;
+    IF w."limit" IS NOT NULL THEN
+        limits := array_append(limits, 'special');
+        posting.limit_most := array_append(posting.limit_most, w."limit"::integer);
+        posting.limit_since := array_append(posting.limit_since, w.starts_at);
+    END IF;
+    IF p.limit_day IS NOT NULL THEN
+        limits := array_append(limits, 'day');
+        posting.limit_most := array_append(posting.limit_most, p.limit_day::integer);
+        posting.limit_since := array_append(posting.limit_since, today);
+    END IF;
+
+    drawn := loyalty_draw_one(posting, asked);
     IF drawn.code IN ('repeated', 'conflict') THEN
-        RETURN ('repeated', redemption_coupon_under_key(posting ->> 'key', his), NULL)::redemption_answer;
+        RETURN ('repeated', redemption_coupon_under_key(posting.key, his), NULL)::redemption_answer;
     ELSIF drawn.code LIKE 'limit %' THEN
-        reached := split_part(drawn.code, ' ', 2)::integer - 1;
+        reached := split_part(drawn.code, ' ', 2)::integer;
         RETURN (
             'limit', NULL,
-            jsonb_build_object('which', posting -> 'limit_names' -> reached, 'most', posting -> 'limit_most' -> reached,
+            jsonb_build_object('which', limits[reached], 'most', posting.limit_most[reached],
                                'had', drawn.available, 'until', w.ends_at)
         )::redemption_answer;
     ELSIF drawn.code <> 'posted' THEN
@@ -151,7 +151,7 @@ BEGIN
     INSERT INTO redemption_coupon (
         plan_id, member_id, code, yuan, points, entry_id, key, state, issued_at, expires_at
     )
-    VALUES (which, his, fresh, worth, price, drawn.entry_id, posting ->> 'key', 'issued', asked, until)
+    VALUES (which, his, fresh, worth, price, drawn.entry_id, posting.key, 'issued', asked, until)
     RETURNING id INTO taken;
     IF p.source = 'pool' THEN
         UPDATE redemption_poolcode AS c SET coupon_id = taken WHERE c.id = pooled.id;

@@ -53,7 +53,7 @@ def remake(name: str, old: str, new: str) -> None:
 
 
 def take_away_the_lock() -> None:
-    remake("loyalty_draw", ACCOUNT_LOCK, ";")
+    remake("loyalty_draw_one", ACCOUNT_LOCK, ";")
 
 
 def at_once(act: Callable[[int], str], meanwhile: Callable[[], None] = lambda: None) -> Counter[str]:

@@ -1,6 +1,6 @@
 """Many sessions at one account, each with its own connection and real commits.
 
-The control runs the race with one thing changed: the lock is cut out of ``loyalty_draw``. There the race is made to
+The control runs the race with one thing changed: the lock is cut out of ``loyalty_draw_one``. There the race is made to
 happen by a rendezvous inside the database: nobody writes his entry before everybody has read.
 """
 
@@ -117,7 +117,7 @@ class TestControl:
 
     @pytest.fixture
     def no_lock(self, rich: Member) -> Iterator[None]:
-        [(function,)] = execute("SELECT pg_get_functiondef('loyalty_draw'::regproc)")
+        [(function,)] = execute("SELECT pg_get_functiondef('loyalty_draw_one'::regproc)")
         assert function.count(THE_LOCK) == 1, "the journal locks otherwise now: set this race up anew"
         execute(function.replace(THE_LOCK, ""))
         execute(RENDEZVOUS)

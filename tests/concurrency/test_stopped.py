@@ -188,7 +188,7 @@ class TestKilledAfterEachStatement:
 
 # The checkout is one statement; these are the ones inside it, by how they begin.
 INSIDE = [
-    "    SELECT * INTO drawn FROM loyalty_draw(",
+    "    drawn := loyalty_draw_one(",
     "    INSERT INTO redemption_redemption (",
     "        UPDATE redemption_rewardcode AS c",
     "        UPDATE redemption_stock AS s",

@@ -197,7 +197,7 @@ def _next_night(night: datetime) -> None:
 
 # The checkout is one statement; these are the ones inside it, by how they begin.
 INSIDE = [
-    "    SELECT * INTO drawn FROM loyalty_draw(",
+    "    drawn := loyalty_draw_one(",
     "        SELECT * INTO pooled\n",
     "    INSERT INTO redemption_coupon (",
     "        UPDATE redemption_poolcode AS c SET",

@@ -1,7 +1,7 @@
 """Whatever was recorded may be called again, ten times over and in any sequence that respects cause (laws 4 and 5).
 
 Random histories of members and buyers are recorded call by call: batches, movements by name, order reports, renewals
-and nights. The guards are the look-ups of the keys in ``loyalty_prepare`` and ``loyalty_draw``; the
+and nights. The guards are the look-ups of the keys in ``loyalty_prepare`` and ``loyalty_draw_one``; the
 counter-tests are at the end.
 """
 
@@ -288,7 +288,7 @@ class TestGuard:
         of_batches = "LEFT JOIN loyalty_entry AS e ON e.key = p.key"
         with (
             altered("loyalty_prepare", of_batches, "LEFT JOIN loyalty_entry AS e ON FALSE"),
-            altered("loyalty_draw", "WHERE e.key = posting.key", "WHERE FALSE"),
+            altered("loyalty_draw_one", "WHERE e.key = posting.key", "WHERE FALSE"),
         ):
             yield
 

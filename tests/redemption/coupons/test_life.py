@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
 
@@ -209,3 +209,34 @@ class TestTheDatabase:
             Coupon.objects.filter(pk=coupon.pk)._raw_delete("default")
         with pytest.raises(DatabaseError), transaction.atomic():
             CouponPlan.objects.filter(pk=coupon.plan_id)._raw_delete("default")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("columns", "may"),
+    [
+        ({}, True),
+        ({"state": "used"}, False),
+        ({"state": "used", "used_at": True}, True),
+        ({"used_at": True}, False),
+        ({"state": "void", "void_at": True}, False),  # Whoever makes one void says why.
+        ({"state": "void", "void_at": True, "void_reason": "Plan was wrong"}, True),
+        ({"void_reason": "Plan was wrong"}, False),
+        ({"points_back": 50}, False),  # It is not over.
+        ({"state": "expired", "points_back": 50}, True),
+        ({"state": "expired", "points_back": 51}, False),
+        ({"state": "expired", "points_back": -1}, False),
+        ({"points": -1}, False),
+        ({"yuan": -1}, False),
+        ({"state": "forgotten"}, False),
+    ],
+)
+def test_what_may_stand_in_a_coupon(columns: dict[str, Any], may: bool, at: datetime) -> None:
+    row = {
+        "state": "issued", "yuan": 5, "points": 50, "points_back": 0, "used_at": None, "void_at": None,
+        "void_reason": "", **{name: at if value is True else value for name, value in columns.items()},
+    }  # fmt: skip
+    named = ", ".join(f"{name} => %({name})s" for name in row)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT redemption_coupon_sound({named})", row)
+        assert cursor.fetchone()[0] is may

@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any, cast
 
 import pytest
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from crm.models import Member
 from loyalty import api as loyalty
@@ -121,8 +121,66 @@ class TestParts:
         with without(Redemption, "redemption_follows_its_life"):
             move(redemption, at, state=S.AWAITING, cash=5, pay_until=at)
 
-        with pytest.raises(IntegrityError, match="paid_before_it_goes_on"):
+        with pytest.raises(IntegrityError, match="redemption_redemption_sound"):
             move(redemption, at, state=S.CONFIRMED)
+
+
+class TestWhatMayStand:
+    """``redemption/sql/0_sound.sql``, the constraint of the table, row by row."""
+
+    @staticmethod
+    def sound(**columns: Any) -> bool:
+        row = {
+            "state": S.PLACED, "quantity": 3, "points": 90, "cash": 0, "cancelled": 0, "returned": 0, "restocked": 0,
+            "pay_until": None, "paid_at": None, **columns,
+        }  # fmt: skip
+        named = ", ".join(f"{name} => %({name})s" for name in row)
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT redemption_redemption_sound({named})", row)
+            return bool(cursor.fetchone()[0])
+
+    @pytest.mark.parametrize("state", [S.PLACED, S.CONFIRMED, S.SHIPPED, S.RECEIVED])
+    def test_pieces_are_left_while_it_goes_on(self, state: S) -> None:
+        assert self.sound(state=state, cancelled=1, returned=1, restocked=1)
+        assert not self.sound(state=state, cancelled=2, returned=1)
+
+    def test_every_state_has_rows(self, at: datetime) -> None:
+        ended = {
+            S.CANCELLED: {"cancelled": 3},
+            S.RETURNED: {"returned": 2, "cancelled": 1},
+            S.AWAITING: {"cash": 5, "pay_until": at},
+        }
+        assert all(self.sound(state=state, **ended.get(state, {})) for state in S)
+        assert not self.sound(state="forgotten")
+
+    @pytest.mark.parametrize(
+        "columns",
+        [
+            {"quantity": 0}, {"points": 0}, {"cash": -1}, {"cancelled": -1}, {"restocked": -1},
+            {"returned": 1, "restocked": 2}, {"state": S.CANCELLED, "cancelled": 3, "returned": 1},
+            {"state": S.RETURNED, "cancelled": 3},
+        ],
+    )  # fmt: skip
+    def test_numbers_fit_each_other(self, columns: dict[str, Any]) -> None:
+        assert not self.sound(**columns)
+
+    @pytest.mark.parametrize(
+        ("columns", "may"),
+        [
+            ({"pay_until": True}, False),  # Nothing is owed.
+            ({"cash": 5}, False),
+            ({"cash": 5, "pay_until": True, "state": S.AWAITING}, True),
+            ({"cash": 5, "pay_until": True, "state": S.CANCELLED, "cancelled": 3}, True),
+            ({"cash": 5, "pay_until": True, "state": S.SHIPPED}, False),
+            ({"cash": 5, "pay_until": True, "paid_at": True, "state": S.SHIPPED}, True),
+            ({"cash": 5, "pay_until": True, "paid_at": True, "state": S.AWAITING}, False),
+            ({"cash": 5, "paid_at": True}, False),
+        ],
+    )
+    def test_cash_is_paid_in_time_before_anything_goes_on(
+        self, columns: dict[str, Any], may: bool, at: datetime
+    ) -> None:
+        assert self.sound(**{name: at if value is True else value for name, value in columns.items()}) is may
 
 
 class TestFirstState:
