@@ -17,7 +17,7 @@ def shop(request: HttpRequest) -> dict[str, object]:
         "shop_name": settings.SHOP_NAME,
         "shop_contact": settings.SHOP_CONTACT,
         "by_phone": bool(settings.SMS_URL),
-        "social_sites": open_sites(),
+        "social_sites": open_sites(request),
         "demo": settings.DEMO,
         "theme": SimpleLazyObject(lambda: worn(request, timezone.now())),
         "scheme": scheme_of(request),

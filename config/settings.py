@@ -230,6 +230,9 @@ SPEND_CODE_POINTS = env.int("SPEND_CODE_POINTS", 0)
 # Accounts of WeChat and Weibo that buyers have connected to their login: what the sites gave the shop, both or neither.
 WEIXIN_KEY = env.str("WEIXIN_KEY", "")
 WEIXIN_SECRET = env.str("WEIXIN_SECRET", "")
+# Those of an official account (公众号), with which WeChat asks within its own browser.
+WEIXIN_MP_KEY = env.str("WEIXIN_MP_KEY", "")
+WEIXIN_MP_SECRET = env.str("WEIXIN_MP_SECRET", "")
 WEIBO_KEY = env.str("WEIBO_KEY", "")
 WEIBO_SECRET = env.str("WEIBO_SECRET", "")
 SOCIALACCOUNT_ADAPTER = "crm.social.vouching.SocialAdapter"

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from crm.choices import SocialSite
 from crm.sms.filling import BadTemplate, read_template
-from crm.social.sites import keys_of
+from crm.social.sites import Keys, official_account, website_keys
 
 LONGEST_SMS_TIMEOUT = 60  # Seconds; a worker waits so long for each try.
 
@@ -19,18 +19,19 @@ def check_sign_in() -> list[checks.CheckMessage]:
     found: list[checks.CheckMessage] = []
     if settings.SMS_URL and settings.SMS_URL != "console:":
         found += _provider_of_messages()
-    for site in SocialSite:
-        keys, name = keys_of(site), site.value.upper()
-        if bool(keys.key) != bool(keys.secret):
-            lacking, there = ("SECRET", "KEY") if keys.key else ("KEY", "SECRET")
-            found.append(
-                checks.Warning(
-                    _("%(there)s is set and %(lacking)s is not: nobody can sign in with this site.")
-                    % {"there": f"{name}_{there}", "lacking": f"{name}_{lacking}"},
-                    hint=_("Set both to what the site shows for your application, or leave both out."),
-                    id="config.W020",
-                )
+    pairs = [(site.value.upper(), website_keys(site)) for site in SocialSite] + [("WEIXIN_MP", official_account())]
+    found += [_half_a_pair(name, keys) for name, keys in pairs if bool(keys.key) != bool(keys.secret)]
+    if official_account().whole and official_account().key == website_keys(SocialSite.WEIXIN).key:
+        found.append(
+            checks.Warning(
+                _("WEIXIN_MP_KEY and WEIXIN_KEY are the same: WeChat refuses one of the two ways to sign in."),
+                hint=_(
+                    "WEIXIN_KEY is the AppID of a website application (open.weixin.qq.com), WEIXIN_MP_KEY that of an "
+                    "official account (mp.weixin.qq.com)."
+                ),
+                id="config.W021",
             )
+        )
     if settings.SPEND_CODE_POINTS < 0:
         found.append(
             checks.Warning(
@@ -40,6 +41,16 @@ def check_sign_in() -> list[checks.CheckMessage]:
             )
         )
     return found
+
+
+def _half_a_pair(name: str, keys: Keys) -> checks.CheckMessage:
+    lacking, there = ("SECRET", "KEY") if keys.key else ("KEY", "SECRET")
+    return checks.Warning(
+        _("%(there)s is set and %(lacking)s is not: nobody can sign in with this site.")
+        % {"there": f"{name}_{there}", "lacking": f"{name}_{lacking}"},
+        hint=_("Set both to what the site shows for your application, or leave both out."),
+        id="config.W020",
+    )
 
 
 def _provider_of_messages() -> list[checks.CheckMessage]:

@@ -61,7 +61,7 @@ from crm.public_prices import PublicPrice, PublicReason
 from crm.quotes import Asked, Unknown, public_price, quote
 from crm.social.landing import pending_account, take_pending_account
 from crm.social.links import LinkedAccount, Linking, Unlinking, link_account, linked_accounts, unlink_account
-from crm.social.sites import Vouched, open_sites
+from crm.social.sites import Vouched, known_sites, open_sites
 from crm.sso.exchange import Guest, still_vouched_for, take_shop_token
 from crm.sso.judging import Purpose, TokenRefused
 from crm.sso.sealing import Lost as SecretLost
@@ -187,6 +187,7 @@ __all__ = [
     "ids_of_orders_since",
     "issue_code",
     "job_lock",
+    "known_sites",
     "ladder",
     "last_day",
     "leave_out",

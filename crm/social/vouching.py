@@ -15,15 +15,19 @@ from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from allauth.socialaccount.providers.weibo.provider import WeiboProvider
 from allauth.socialaccount.providers.weibo.views import WeiboOAuth2Adapter
+from allauth.socialaccount.providers.weixin.client import WeixinOAuth2Client
 from allauth.socialaccount.providers.weixin.provider import WeixinProvider
 from allauth.socialaccount.providers.weixin.views import WeixinOAuth2Adapter
 from django.http import Http404, HttpRequest, HttpResponse
 
 from crm.choices import SocialSite
-from crm.social.sites import Vouched, keys_of, open_sites
+from crm.social.sites import Vouched, asks_as_official_account, keys_of, official_account, website_keys
 from crm.sso.judging import storable
 
 _log = logging.getLogger(__name__)
+# Where official accounts ask, and for what: nickname and unionid, after a yes of the reader.
+_WITHIN_WECHAT = "https://open.weixin.qq.com/connect/oauth2/authorize"
+_USERINFO = "snsapi_userinfo"
 _LONGEST_UID = 120
 _LONGEST_NICKNAME = 60
 _LONGEST_IN_LOG = 300
@@ -75,9 +79,9 @@ class SocialAdapter(DefaultSocialAccountAdapter):
 
     def get_provider(self, request: HttpRequest, provider: str, client_id: str | None = None) -> Any:
         site = SocialSite(provider)
-        if site not in open_sites():
+        keys = keys_of(request, site)
+        if not keys.whole:
             raise Http404
-        keys = keys_of(site)
         app = SocialApp(provider=site.value, name=site.value, client_id=keys.key, secret=keys.secret)
         return _PROVIDERS[site](request, app=app)
 
@@ -103,15 +107,36 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         raise NotVouched(cancelled=refused and bool((extra_context or {}).get("state")))
 
 
+class _WeixinClient(WeixinOAuth2Client):
+    def get_redirect_url(self, authorization_url: str, scope: list[str], extra_params: Mapping[str, str]) -> str:
+        address: str = super().get_redirect_url(authorization_url, scope, extra_params)
+        # WeChat's own browser wants to be told so; the servers never see it.
+        return f"{address}#wechat_redirect" if authorization_url == _WITHIN_WECHAT else address
+
+
 class WeixinSite(WeixinOAuth2Adapter):
-    """WeChat's website applications. An account's ``unionid`` is the same in all applications of a shop; where there is
-    none, its ``openid`` is its name."""
+    """WeChat's website applications, and within WeChat its official accounts, which differ in keys, address and scope.
+    An account's ``unionid`` is the same in all applications of a shop; where there is none, its ``openid`` is its name.
+    """
+
+    client_class = _WeixinClient
+
+    @property
+    def authorize_url(self) -> str:
+        if asks_as_official_account(self.request, SocialSite.WEIXIN):
+            return _WITHIN_WECHAT
+        address: str = super().authorize_url
+        return address
 
     def complete_login(self, request: HttpRequest, app: Any, token: Any, **kwargs: Any) -> Any:
         said = kwargs["response"]
+        if said.get("is_snapshotuser"):
+            raise ProviderException("WeChat shows a snapshot of the page, to nobody in particular.")
         answer = _ask(self.profile_url, access_token=token.token, openid=_text(said, "openid"))
         if _text(answer, "openid") != _text(said, "openid"):
             raise ProviderException("The answer is about somebody else.")
+        if not answer.get("unionid") and website_keys(SocialSite.WEIXIN).whole and official_account().whole:
+            _log.warning("WeChat tells no unionid: bind website application and official account to one open platform")
         return _login_of(self, request, answer.get("unionid") or answer["openid"], answer.get("nickname"))
 
 
@@ -128,6 +153,9 @@ class WeiboSite(WeiboOAuth2Adapter):
 
 class _Weixin(WeixinProvider):
     oauth2_adapter_class = WeixinSite
+
+    def get_default_scope(self) -> list[str]:
+        return [_USERINFO if asks_as_official_account(self.request, SocialSite.WEIXIN) else "snsapi_login"]
 
     def extract_uid(self, data: Mapping[str, str]) -> str:
         return data["uid"]

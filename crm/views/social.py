@@ -39,7 +39,7 @@ def leave(request: HttpRequest, site: SocialSite) -> HttpResponse:
     A link and not a form, because browsers hold every address that a form is sent on to against our ``form-action``,
     and a site sends on to addresses of its own. Another site's page cannot set it off.
     """
-    _must_be_open(site)
+    _must_be_open(request, site)
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         return redirect(_TO_CODE)
     limited: HttpResponse | None = ratelimit.consume_or_429(request, action="social", limit_get=True)
@@ -55,7 +55,7 @@ def leave(request: HttpRequest, site: SocialSite) -> HttpResponse:
 @require_GET
 def arrive(request: HttpRequest, site: SocialSite) -> HttpResponse:
     """Sign in whoever comes back with an account that opens a login; ask all others to sign in with a code first."""
-    _must_be_open(site)
+    _must_be_open(request, site)
     try:
         arrival = come_back(request, site)
     except NotVouched as refusal:
@@ -128,6 +128,6 @@ def _without_account(request: HttpRequest, site: SocialSite, *, cancelled: bool)
     return redirect("redemption:devices" if request.user.is_authenticated else _TO_CODE)
 
 
-def _must_be_open(site: SocialSite) -> None:
-    if site not in open_sites():
+def _must_be_open(request: HttpRequest, site: SocialSite) -> None:
+    if site not in open_sites(request):
         raise Http404

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from crm.api import Buyer, devices_of, linked_accounts, open_sites, sign_out_device, sign_out_others
+from crm.api import Buyer, devices_of, known_sites, linked_accounts, open_sites, sign_out_device, sign_out_others
 from redemption.views.buyers import for_buyers
 
 
@@ -17,13 +17,14 @@ from redemption.views.buyers import for_buyers
 def devices(request: HttpRequest, buyer: Buyer) -> HttpResponse:
     """All browsers in which the buyer's login is signed in, and the accounts of other sites that open it."""
     found = devices_of(request, timezone.now())
-    sites = open_sites()
+    sites, connectable = known_sites(), open_sites(request)
     linked = {account.site: account for account in linked_accounts(request.user.pk or 0)} if sites else {}
     context = {
         "page": "me",
         "devices": found,
         "others": len(found) > 1,
-        "accounts": [(site, linked.get(site)) for site in sites],
+        # One that opens within WeChat only is shown elsewhere as well, and can be taken off there.
+        "accounts": [(site, linked.get(site)) for site in sites if site in linked or site in connectable],
     }
     return render(request, "redemption/devices.html", context)
 

@@ -63,6 +63,7 @@ class Sites:
 def clock(at: datetime, settings: LazySettings) -> Iterator[None]:
     settings.WEIXIN_KEY, settings.WEIXIN_SECRET = "wx01", "hush"
     settings.WEIBO_KEY, settings.WEIBO_SECRET = "wb01", "hush"
+    settings.WEIXIN_MP_KEY = settings.WEIXIN_MP_SECRET = ""
     with time_machine.travel(at, tick=False):
         yield
 
@@ -446,3 +447,113 @@ def test_the_last_way_in_is_not_taken(way: str, phone: Client, linked: Member, s
     last = way in ("none", "shared mail")
     assert ("It is your only way in" in answer.content.decode()) == last
     assert SocialAccount.objects.exists() == last
+
+
+IN_WECHAT = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 "
+    "MicroMessenger/8.0.44(0x18002c2b) NetType/WIFI Language/zh_CN"
+)
+IN_WECOM = IN_WECHAT.replace("MicroMessenger/", "wxwork/4.1.0 MicroMessenger/")
+
+
+@pytest.fixture
+def official(settings: LazySettings) -> None:
+    """The shop has an official account."""
+    settings.WEIXIN_MP_KEY, settings.WEIXIN_MP_SECRET = "wx-mp", "hush-mp"
+
+
+def within(agent: str = IN_WECHAT) -> Client:
+    return Client(headers={"accept-language": "en", "user-agent": agent})
+
+
+@pytest.mark.django_db
+class TestWithinWeChat:
+    def test_the_official_account_asks_there(self, official: None) -> None:
+        address = within().get(LEAVE)["Location"]
+
+        sent = urlsplit(address)
+        asked = {name: values[0] for name, values in parse_qs(sent.query).items()}
+        assert f"{sent.scheme}://{sent.netloc}{sent.path}" == "https://open.weixin.qq.com/connect/oauth2/authorize"
+        assert sent.fragment == "wechat_redirect"
+        assert list(asked) == ["appid", "redirect_uri", "response_type", "scope", "state"]  # WeChat minds the order.
+        assert (asked["appid"], asked["scope"]) == ("wx-mp", "snsapi_userinfo")
+        assert asked["redirect_uri"] == f"http://testserver{BACK}"
+
+    def test_it_is_asked_with_its_own_keys_who_came(
+        self, official: None, linked: Member, sites: Sites, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[Any] = []
+
+        def request(session: object, method: str, url: str, **kwargs: Any) -> requests.Response:
+            asked.append(kwargs.get("data"))
+            return sites.request(method, url, **kwargs)
+
+        monkeypatch.setattr("requests.Session.request", request)
+        client = within()
+
+        assert come(client, f"{LEAVE}?next=/history/")["Location"] == "/history/"
+
+        assert (asked[0]["appid"], asked[0]["secret"]) == ("wx-mp", "hush-mp")
+        assert signed_in(client) == login_pk(linked)
+
+    def test_the_unionid_makes_both_one_account(self, official: None, linked: Member, sites: Sites) -> None:
+        """She connected on her computer, where her openid is another one."""
+        sites.know("openid-of-the-official-account", "union-1", "小鹿🦌")
+        client = within()
+
+        come(client)
+
+        assert signed_in(client) == login_pk(linked)
+
+    def test_without_a_unionid_the_log_says_what_to_bind(
+        self, official: None, linked: Member, sites: Sites, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sites.know("openid-2", "", "小鹿🦌")
+
+        come(within())
+
+        assert "bind website application and official account" in caplog.text
+
+    @pytest.mark.parametrize("agent", ["", "Mozilla/5.0 Chrome/126.0", IN_WECOM])
+    def test_elsewhere_it_is_as_without_one(self, agent: str, official: None) -> None:
+        assert "connect/qrconnect?appid=wx01" in within(agent).get(LEAVE)["Location"]
+
+    @pytest.mark.parametrize("lacking", ["WEIXIN_MP_KEY", "WEIXIN_MP_SECRET"])
+    def test_with_half_its_keys_it_is_as_without_one(
+        self, lacking: str, official: None, settings: LazySettings
+    ) -> None:
+        setattr(settings, lacking, "")
+
+        assert "connect/qrconnect?appid=wx01" in within().get(LEAVE)["Location"]
+
+    def test_an_official_account_alone_is_offered_within_wechat_only(
+        self, official: None, settings: LazySettings, linked: Member
+    ) -> None:
+        settings.WEIXIN_KEY = settings.WEIXIN_SECRET = ""
+        inside, outside = within(), within("Mozilla/5.0 Chrome/126.0")
+
+        assert LEAVE in inside.get(SIGN_IN).content.decode()
+        assert LEAVE not in outside.get(SIGN_IN).content.decode()
+        assert (outside.get(LEAVE).status_code, outside.get(BACK).status_code) == (404, 404)
+        enter(outside, linked)
+        page = outside.get(DEVICES).content.decode()
+        assert "小鹿 ·" in page
+        SocialAccount.objects.all().delete()
+        assert 'href="/account/weixin/login/?connect"' not in outside.get(DEVICES).content.decode()
+
+    def test_a_snapshot_of_the_page_signs_nobody_in(self, official: None, linked: Member, sites: Sites) -> None:
+        sites.answers[TOKEN]["is_snapshotuser"] = 1
+        client = within()
+
+        come(client)
+
+        assert signed_in(client) is None
+
+    def test_a_new_account_waits_for_a_code_as_everywhere(self, official: None, xiaolu: Member) -> None:
+        client = within()
+        come(client, f"{LEAVE}?next=/history/")
+        by_code(client, CONNECT)
+        client.post(CONNECT)
+
+        [account] = SocialAccount.objects.all()
+        assert (account.provider, account.uid) == ("weixin", "union-1")
