@@ -136,6 +136,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 50},
     },
+    "resume stalled data files": {
+        "task": "crm.tasks.resume_stalled_data_files",
+        "schedule": 60.0,
+        "options": {"expires": 50},
+    },
     "resume stalled backtests": {
         "task": "loyalty.tasks.resume_stalled_backtests",
         "schedule": 60.0,

@@ -35,6 +35,7 @@ from crm.mails.queueing import Notice, Queued, queue_mails, queue_selected
 from crm.mails.settling import troubled_mails
 from crm.mails.tier_telling import Reminded, remind
 from crm.member_profile import MEMBER_CHANGES
+from crm.models import DataFile
 from crm.newcomers import Newcomer, make_newcomers
 from crm.onetime import Answer, CodeUse, check_code, issue_code
 from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_facts, order_facts
@@ -43,6 +44,8 @@ from crm.own_orders import OWN_CHANNEL, OwnOrder, OwnRefund, record_own_orders
 from crm.own_profile import OwnProfile, complete_profile, members_born_on, own_profile, whole_phone
 from crm.personal.erasing import EraseRefused, Outlook, erase_member, look_ahead, own_wish
 from crm.personal.file import everything_held, shown_tables
+from crm.personal.making import ask_for_file, asked_file, made_at_once
+from crm.personal.making import opened as open_data_file
 from crm.personal.own import without
 from crm.personal.registry import (
     Erasure,
@@ -100,6 +103,7 @@ __all__ = [
     "CodeUse",
     "ContactWay",
     "Contacts",
+    "DataFile",
     "Device",
     "EraseRefused",
     "Erasure",
@@ -162,6 +166,8 @@ __all__ = [
     "WayLine",
     "add_missing_tiers",
     "amount_in_words",
+    "ask_for_file",
+    "asked_file",
     "buyer_of",
     "call_later",
     "call_worker",
@@ -198,6 +204,7 @@ __all__ = [
     "log_actions",
     "longjobs",
     "look_ahead",
+    "made_at_once",
     "mail_preferences",
     "make_newcomers",
     "make_usual_tiers",
@@ -208,6 +215,7 @@ __all__ = [
     "note_visit",
     "on_orders_changed",
     "on_tiers_changed",
+    "open_data_file",
     "open_sites",
     "order_facts",
     "own_profile",

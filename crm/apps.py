@@ -10,8 +10,8 @@ class CrmConfig(AppConfig):
         from crm.events import on_orders_changed, on_tiers_changed
         from crm.mails import farewell, security_notices, tier_mails
         from crm.mails.tier_telling import tell_of_changes
-        from crm.personal import own
-        from crm.personal.registry import leave_out, register_personal
+        from crm.personal import making, own
+        from crm.personal.registry import leave_out, register_erasure, register_personal
         from crm.tiers.review import review_changed_orders
 
         # The upper floors stand before this one in INSTALLED_APPS and have registered theirs: what an order earns is
@@ -23,3 +23,4 @@ class CrmConfig(AppConfig):
         on_tiers_changed(tell_of_changes)
         register_personal(*own.PERSON, *own.LOGIN, *own.ORDERS, *own.TIERS, *own.CONTACT)
         leave_out(own.LEFT_OUT)
+        register_erasure("crm", making.ERASURE_RULES)

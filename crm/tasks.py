@@ -8,6 +8,7 @@ from crm.known_devices import forget_devices
 from crm.mails import sending
 from crm.memberlists import jobs as member_lists
 from crm.onetime import forget_codes
+from crm.personal import making
 from crm.sms.gateway import send_sealed
 from crm.sso.exchange import forget_spent
 from crm.tiers import preview_jobs
@@ -62,11 +63,25 @@ def resume_stalled_previews() -> None:
 
 
 @shared_task
+def make_data_file(file_id: int) -> None:
+    """Make the file of everything held about a member, as he or somebody for him has asked for."""
+    making.make(file_id, clock=timezone.now)
+
+
+@shared_task
+def resume_stalled_data_files() -> None:
+    """Send again every such file whose worker died or whose message was lost. The scheduler calls this every minute."""
+    making.take_up_stalled(at=timezone.now())
+
+
+@shared_task
 def forget_spent_tokens() -> None:
-    """Delete what is remembered of tokens and codes that nobody would take any more, and of devices long unused."""
+    """Delete what is remembered of tokens and codes that nobody would take any more, of devices long unused, and files
+    of personal data whose days are over."""
     forget_spent(timezone.now())
     forget_codes(timezone.now())
     forget_devices(timezone.now())
+    making.forget_old(timezone.now())
 
 
 @shared_task

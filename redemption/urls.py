@@ -73,6 +73,7 @@ urlpatterns = [
     path("me/statement/", statements.statement, name="statement"),
     path("me/statement/file/", statements.download, name="statement_file"),
     path("me/data/", own_data.own_data, name="own_data"),
+    path("me/data/file/", own_data.made_file, name="own_data_file"),
     path("me/erase/", own_data.erase, name="erase"),
     path("erased/", own_data.erased, name="erased"),
     path("me/devices/", devices.devices, name="devices"),

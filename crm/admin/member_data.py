@@ -19,6 +19,7 @@ from crm.adminkit import PERSONAL_DATA, may, person
 from crm.models import Member
 from crm.personal.erasing import EraseRefused, erase_member, look_ahead
 from crm.personal.file import everything_held
+from crm.personal.making import ask_for_file, asked_file, made_at_once, opened
 from crm.personal.registry import Erasure
 from crm.stafflog import log_action
 
@@ -48,9 +49,11 @@ class EraseForm(ReasonForm):
 
 def data_panel(request: HttpRequest, member_id: int) -> dict[str, Any]:
     """What a person may do here for the member."""
+    may_export = may(request, MAY_EXPORT) and may(request, PERSONAL_DATA)
     return {
+        "file": asked_file(member_id, person(request), timezone.now()) if may_export else None,
         "erased_at": Member.objects.filter(pk=member_id).values_list("erased_at", flat=True).first(),
-        "may_export": may(request, MAY_EXPORT) and may(request, PERSONAL_DATA),
+        "may_export": may_export,
         "may_erase": may(request, MAY_ERASE),
         "member_id": member_id,
     }
@@ -64,9 +67,30 @@ def data_view(model_admin: ModelAdmin, request: HttpRequest, member_id: int) -> 
         return HttpResponseNotAllowed(["POST"])
     _member(member_id)
     now = timezone.now()
-    log_action("member.data", actor_id=person(request), at=now, member_id=member_id)
-    name = f"member-{member_id}.zip"
-    return FileResponse(everything_held(member_id, now), as_attachment=True, filename=name)
+    asked = asked_file(member_id, person(request), now)
+    if asked is None or not asked.is_being_made:
+        log_action("member.data", actor_id=person(request), at=now, member_id=member_id)
+        if made_at_once(member_id):
+            return FileResponse(everything_held(member_id, now), as_attachment=True, filename=_name(member_id))
+        ask_for_file(member_id, person(request), now)
+    messages.info(request, _("The file is being made, which takes some minutes. It is offered here when it is ready."))
+    return HttpResponseRedirect(f"{reverse('admin:crm_member_change', args=[member_id])}#data")
+
+
+def data_file_view(model_admin: ModelAdmin, request: HttpRequest, member_id: int) -> HttpResponseBase:
+    """The file that a worker has made, for the person who asked for it."""
+    if not (may(request, MAY_EXPORT) and may(request, PERSONAL_DATA)):
+        raise PermissionDenied
+    file = asked_file(member_id, person(request), timezone.now())
+    held = opened(file) if file is not None else None
+    if held is None:
+        messages.info(request, _("This file is not there any more. Please have it made anew."))
+        return HttpResponseRedirect(f"{reverse('admin:crm_member_change', args=[member_id])}#data")
+    return FileResponse(held, as_attachment=True, filename=_name(member_id))
+
+
+def _name(member_id: int) -> str:
+    return f"member-{member_id}.zip"
 
 
 def erase_view(model_admin: ModelAdmin, request: HttpRequest, member_id: int) -> HttpResponse:

@@ -22,7 +22,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from crm.admin import member_panels
 from crm.admin.member_access import disconnect_view, sign_out_all_view, sign_out_view
-from crm.admin.member_data import data_view, erase_view
+from crm.admin.member_data import data_file_view, data_view, erase_view
 from crm.admin.member_import import MemberImportExportMixin
 from crm.admin.member_search import find_members
 from crm.admin.tags import TagFilter, member_tags_view, tag_many
@@ -158,6 +158,7 @@ class MemberAdmin(MemberImportExportMixin, ModelAdmin):
             page("tags", "tags", member_tags_view),
             page("tier", "tier", grant_view),
             page("data", "data", data_view),
+            page("data/file", "data_file", data_file_view),
             page("erase", "erase", erase_view),
             page("disconnect/<int:pk>", "disconnect", disconnect_view),
             page("sign-out/<int:number>", "sign_out", sign_out_view),

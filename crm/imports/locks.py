@@ -15,6 +15,7 @@ from django.db import connection
 IMPORTS = 0x1B0B
 PREVIEWS = 0x1B0E
 MEMBER_LISTS = 0x1B0F
+DATA_FILES = 0x1B10
 
 
 @contextmanager

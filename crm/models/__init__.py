@@ -2,6 +2,7 @@
 
 from crm.models.catalogue import Product
 from crm.models.channel import Channel
+from crm.models.datafile import DataFile
 from crm.models.imports import ImportFile, ImportJob, ImportProblem, ImportProfile
 from crm.models.mail import Mail, MailPreference, TierMailPlan
 from crm.models.member import Identity, Member
@@ -18,6 +19,7 @@ from crm.models.user import User
 
 __all__ = [
     "Channel",
+    "DataFile",
     "Identity",
     "ImportFile",
     "ImportJob",

@@ -118,6 +118,10 @@ CONTACT = (
         ("kind", "state", "queued_at", "sent_at", "address", "subject", "facts", "reply"), Fate.DELETED,
     ),
     PersonalTable(
+        "data_files", "crm.DataFile", ("member",), (),
+        Fate.DELETED, "Files such as this one, which are gone in three days.",
+    ),
+    PersonalTable(
         "mail_preferences", "crm.MailPreference", ("member",), ("language", "refuses_all", "refused", "changed_at"),
         Fate.DELETED,
     ),

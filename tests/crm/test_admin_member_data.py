@@ -2,12 +2,18 @@
 
 import io
 import zipfile
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+import pytest
+from django.conf import LazySettings
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from crm.models import Member, StaffAction
+from crm.models import DataFile, Member, StaffAction
+from crm.personal import making
 from tests.cast import GivePoints
 from tests.staff import Grant
 
@@ -87,3 +93,26 @@ def test_a_member_whom_there_is_not_is_not_found(xiaolu: Member, grant: Grant) -
     client = signed_in(grant, "crm.erase_member")
 
     assert client.get(page("erase", Member(pk=987654))).status_code == 404
+
+
+def test_a_large_file_is_made_by_a_worker_and_offered_to_who_asked(
+    xiaolu: Member, grant: Grant, monkeypatch: pytest.MonkeyPatch, settings: LazySettings, tmp_path: Path, at: datetime
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    monkeypatch.setattr(making, "AT_ONCE_ROWS", 0)
+    client, other = (signed_in(grant, "crm.export_member", PERSONAL) for _person in range(2))
+
+    said = client.post(page("data", xiaolu), follow=True).content.decode()
+    client.post(page("data", xiaolu))
+
+    assert "The file is being made" in said
+    assert "The file you asked for is being made." in said
+    assert StaffAction.objects.filter(action="member.data", member=xiaolu).count() == 1
+    making.make(DataFile.objects.get().pk, clock=timezone.now)
+    assert "Only you can fetch it" in client.get(page("change", xiaolu)).content.decode()
+    assert "Only you can fetch it" not in other.get(page("change", xiaolu)).content.decode()
+    answer: Any = client.get(page("data_file", xiaolu))
+    with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as packed:
+        assert "林小鹿" in packed.read("everything.json").decode()
+    assert other.get(page("data_file", xiaolu)).status_code == 302
+    assert signed_in(grant, PERSONAL).get(page("data_file", xiaolu)).status_code == 403

@@ -6,17 +6,20 @@ import json
 import tracemalloc
 import zipfile
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
+from django.conf import LazySettings
 from django.core import mail
 from django.test import Client
 from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
 
 from crm.api import log_action
-from crm.models import Channel, Member, StaffAction
+from crm.models import Channel, DataFile, Member, StaffAction
+from crm.personal import making
 from crm.personal.file import everything_held, shown_tables
 from loyalty import api as loyalty
 from redemption.models import CouponPlan, Redemption, RewardCode
@@ -33,6 +36,7 @@ from tests.factories import (
 from tests.redemption.conftest import SignIn
 
 PAGE = "/me/data/"
+FILE = "/me/data/file/"
 
 
 def prove(client: Client) -> None:
@@ -201,3 +205,87 @@ def test_many_entries_are_packed_in_little_memory(xiaolu: Member, at: datetime) 
 
     assert len(rows(unpacked(files)["points_history.csv"])) == 20_000
     assert peak < 30_000_000  # Bytes.
+
+
+class TestMuch:
+    """So much that a worker makes the file."""
+
+    @pytest.fixture
+    def much(
+        self, known: Member, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, settings: LazySettings, tmp_path: Path
+    ) -> Client:
+        settings.MEDIA_ROOT = tmp_path
+        monkeypatch.setattr(making, "AT_ONCE_ROWS", 1)
+        client = sign_in(known)
+        prove(client)
+        return client
+
+    def make(self, at: datetime) -> None:
+        assert making.make(DataFile.objects.get().pk, clock=lambda: at)
+
+    def test_the_page_says_that_it_is_being_made_and_then_offers_it(
+        self, much: Client, known: Member, at: datetime
+    ) -> None:
+        assert much.post(PAGE)["Location"] == PAGE
+        waiting = much.get(PAGE)
+        assert "Your file is being made" in waiting.content.decode()
+        assert waiting["Refresh"] == "15"
+
+        self.make(at)
+
+        ready = much.get(PAGE)
+        assert "Your file is ready" in ready.content.decode()
+        assert "Refresh" not in ready
+        answer: Any = much.get(FILE)
+        assert answer["Content-Disposition"] == 'attachment; filename="my-data-2026-03-10.zip"'
+        files = unpacked(io.BytesIO(b"".join(answer.streaming_content)))
+        assert rows(files["profile.csv"])[0]["E-mail"] == "xiaolu@example.com"
+
+    def test_asking_twice_makes_one_and_counts_as_one(self, much: Client, known: Member) -> None:
+        for _time in range(5):
+            assert much.post(PAGE).status_code == 302
+
+        assert DataFile.objects.count() == 1
+        assert StaffAction.objects.filter(action="member.data", member=known).count() == 1
+
+    def test_nobody_else_gets_it(
+        self, much: Client, known: Member, dayong: Member, sign_in: SignIn, at: datetime
+    ) -> None:
+        much.post(PAGE)
+        self.make(at)
+        stranger = sign_in(dayong)
+        session = stranger.session
+        session["proven"] = int(at.timestamp())
+        session.save()
+
+        assert stranger.get(FILE)["Location"] == PAGE
+        assert "Your file is ready" not in stranger.get(PAGE).content.decode()
+        assert Client().get(FILE)["Location"].startswith("/account/login/code/")
+
+    def test_fetching_it_asks_for_a_fresh_code(self, much: Client, at: datetime) -> None:
+        much.post(PAGE)
+        self.make(at)
+
+        with time_machine.travel(at + timedelta(minutes=16), tick=False):
+            assert much.get(FILE)["Location"] == "/me/code/?next=%2Fme%2Fdata%2Ffile%2F"
+
+    def test_after_three_days_it_is_not_offered(self, much: Client, at: datetime) -> None:
+        much.post(PAGE)
+        self.make(at)
+
+        with time_machine.travel(at + timedelta(days=3), tick=False):
+            session = much.session
+            session["proven"] = int((at + timedelta(days=3)).timestamp())
+            session.save()
+            assert much.get(FILE)["Location"] == PAGE
+            assert "This file is not there any more." in much.get(PAGE).content.decode()
+
+    def test_one_that_broke_off_can_be_asked_for_again(self, much: Client, at: datetime) -> None:
+        much.post(PAGE)
+        DataFile.objects.update(state=DataFile.State.FAILED)
+        assert "Your file could not be made." in much.get(PAGE).content.decode()
+
+        much.post(PAGE)
+        self.make(at)
+
+        assert much.get(FILE).status_code == 200
