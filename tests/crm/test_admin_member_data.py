@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +95,7 @@ def test_a_member_whom_there_is_not_is_not_found(xiaolu: Member, grant: Grant) -
 
 
 def test_a_large_file_is_made_by_a_worker_and_offered_to_who_asked(
-    xiaolu: Member, grant: Grant, monkeypatch: pytest.MonkeyPatch, settings: LazySettings, tmp_path: Path, at: datetime
+    xiaolu: Member, grant: Grant, monkeypatch: pytest.MonkeyPatch, settings: LazySettings, tmp_path: Path
 ) -> None:
     settings.MEDIA_ROOT = tmp_path
     monkeypatch.setattr(making, "AT_ONCE_ROWS", 0)

@@ -2,7 +2,6 @@
 
 import os
 import zipfile
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from crm.imports.locks import DATA_FILES
 from crm.models import DataFile, Member, User
 from crm.personal import making
 from crm.personal.erasing import erase_member
+from crm.personal.file import everything_held
 from crm.personal.making import ask_for_file, asked_file, forget_old, made_at_once, make, opened, take_up_stalled
 from crm.personal.registry import Erasure
 from crm.sso.logins import login_of_member
@@ -39,11 +39,11 @@ def folder(settings: LazySettings, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The files that a worker was called for."""
     called: list[int] = []
     monkeypatch.setattr(tasks.make_data_file, "delay", called.append)
-    yield called
+    return called
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ class TestMaking:
 
         assert names(folder) == [asked.name]
 
-    def test_another_worker_leaves_it_alone(
+    def test_its_lock_is_held_as_long_as_it_is_made(
         self, xiaolu: Member, login: User, at: datetime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked = ask_for_file(xiaolu.pk, login.pk, at)
@@ -223,7 +223,7 @@ class TestGone:
     def test_when_he_was_erased_while_it_was_made(
         self, xiaolu: Member, login: User, at: datetime, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        asked, whole = ask_for_file(xiaolu.pk, login.pk, at), making.everything_held
+        asked, whole = ask_for_file(xiaolu.pk, login.pk, at), everything_held
 
         def meanwhile(member_id: int, at: datetime) -> Any:
             held = whole(member_id, at)
