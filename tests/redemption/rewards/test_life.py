@@ -145,7 +145,7 @@ class TestWhatMayStand:
         assert not self.sound(state=state, cancelled=2, returned=1)
 
     def test_every_state_has_rows(self, at: datetime) -> None:
-        ended = {
+        ended: dict[S, dict[str, Any]] = {
             S.CANCELLED: {"cancelled": 3},
             S.RETURNED: {"returned": 2, "cancelled": 1},
             S.AWAITING: {"cash": 5, "pay_until": at},
