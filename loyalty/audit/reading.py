@@ -30,7 +30,7 @@ _SETTINGS = {"work_mem": "128MB", "parallel_setup_cost": "100", "parallel_tuple_
 class Piece:
     """One query of an audit. ``part`` is what people are told; ``take`` gets the rows. ``in_order`` when it joins a
     window of rows that lie in the order of what they are joined by. ``shorten`` makes less of long rows as soon as
-    they are there, in the thread that reads them."""
+    they are there, in the thread and the session that read them; ``binary`` when they are bytes."""
 
     part: str
     query: str
@@ -38,6 +38,7 @@ class Piece:
     take: Callable[[Rows], None]
     in_order: bool = False
     shorten: Callable[[Rows], Rows] = list
+    binary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def read(pieces: Sequence[Piece], instant: Instant, progress: Progress) -> None:
     def work(place: int) -> None:
         piece = pieces[place]
         _set(_IN_ORDER if piece.in_order else _BY_HASH)
-        answers[place] = piece.shorten(fetch(piece.query, piece.values))
+        answers[place] = piece.shorten(fetch(piece.query, piece.values, binary=piece.binary))
 
     with ThreadPoolExecutor(max(instant.helpers, 1), "audit") as pool:
         helpers = [pool.submit(_help, instant, todo, work) for _ in range(min(instant.helpers, len(pieces) - 1))]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.db import connection
+from psycopg.pq import Format
 
 MOST_WINDOWS = 10_000
 NO_ID = 1 << 62  # Further than any sequence gets.
@@ -49,9 +50,12 @@ def touched_since(since: datetime) -> Scope:
     )
 
 
-def fetch(query: str, values: dict[str, Any] | None = None) -> Rows:
-    """Run a query in this thread's session and return its rows."""
+def fetch(query: str, values: dict[str, Any] | None = None, *, binary: bool = False) -> Rows:
+    """Run a query in this thread's session and return its rows. ``binary`` when most of them are bytes, which would
+    else come as hexadecimal text."""
     with connection.cursor() as cursor:
+        if binary:
+            cursor.cursor.format = Format.BINARY
         cursor.execute(query, values or {})
         return cast("Rows", cursor.fetchall())
 

@@ -2,16 +2,17 @@
 
 The entries of a day and their seals are hashed in blocks of 4096 ids and compared with the two digests of their day,
 the day with the digest of its row, and each row with the one before. Only where a digest differs is each entry of the
-day compared with its seal. Entries are hashed here: the database takes longer to hash them than to hand them over.
+day compared with its seal.
 """
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from loyalty.audit.blocks import WINDOW, read_window
 from loyalty.audit.reading import Piece, find
 from loyalty.audit.report import Findings, Mismatch
 from loyalty.audit.scope import NO_ID, Rows, Scope, fetch, windows
@@ -60,8 +61,8 @@ class SealCheck:
         self._days: dict[int, _Day] = defaultdict(_Day)
         # A whole audit looks at all seals there are: their day may be the one that is missing.
         self._first = 1 if scope.whole else self._recent[0].number if self._recent else 0
-        self._lowest = 0 if scope.whole else min((close.sealed_from for close in self._recent), default=0)
-        self._unread = -NO_ID if scope.whole else self._lowest
+        # Days before those that are looked at stay unread.
+        self._lowest = -NO_ID if scope.whole else min((close.sealed_from for close in self._recent), default=0)
         self._settled = closes[-1].sealed_to if closes else 0
         self._with_unsealed: list[dict[str, int]] = []
 
@@ -72,30 +73,32 @@ class SealCheck:
         low, high = fetch(_IDS, {"lowest": self._lowest})[0]
         for start, end in windows(low, high, IDS_PER_WINDOW):
             bounds = {"lowest": max(start - 1, self._lowest), "highest": min(end, self._settled)}
-            # Days before those that are looked at stay unread.
-            values = {"first": self._first, "low": max(start, self._unread + 1), "high": end, **bounds}
-            yield Piece("seals", _WINDOW, values, partial(self._take, bounds), in_order=True, shorten=_hashed)
+            values = {"first": self._first, "low": bounds["lowest"] + 1, "high": end, "highest": bounds["highest"]}
+            yield Piece("seals", WINDOW, values, partial(self._take, bounds), shorten=read_window, binary=True)
 
     def _take(self, bounds: dict[str, int], rows: Rows) -> None:
         """Add a window to its days. It must come after the windows with lower ids."""
-        for number, seals, entries, *figures in rows:
-            if seals is not None:
-                self._days[number].seals.update(seals)
-                self._days[number].entries.update(entries)
-            elif number is not None:
-                _add_up(self._days[number].figures, tuple(figures))
-            elif figures[-1]:
-                self._with_unsealed.append(bounds)
+        *blocks, (_, there) = rows
+        for number, seals, entries, *figures in blocks:
+            self._days[number].seals.update(seals)
+            self._days[number].entries.update(entries)
+            _add_up(self._days[number].figures, *figures)
+        if there > sum(block[3] for block in blocks):
+            self._with_unsealed.append(bounds)
 
     def conclude(self, findings: Findings) -> None:
         """Say what differs, when all pieces have been read."""
         _check_chain(self._closes, findings)
-        for close in self._recent:
-            _check_day(close, self._days.pop(close.number, _Day()), self._settled, findings)
+        as_sealed = [
+            _check_day(close, self._days.pop(close.number, _Day()), self._settled, findings) for close in self._recent
+        ]
         for number in sorted(self._days):
             find(findings, _ENTRY_DIFFERS, {"close": number, "lowest": 0})
             findings.add(Mismatch("seal_has_its_day", 0, f"close {number}", number, 0))
-        # Where every entry that exists was sealed, none can have come later: somebody put it there.
+        # Where every entry that exists was sealed, none can have come later: somebody put it there. One that stands in
+        # for another is not told by their number, but by the digest of the day that lacks the other.
+        if not all(as_sealed):
+            self._with_unsealed = [{"lowest": self._lowest, "highest": self._settled}]
         for bounds in self._with_unsealed:
             find(findings, _UNSEALED, bounds)
 
@@ -120,76 +123,28 @@ def _check_chain(closes: list[DayClose], findings: Findings) -> None:
         before = close
 
 
-def _add_up(figures: dict[str, int], kind: tuple[Any, ...]) -> None:
-    name, goes_out, entries, late, points, pending, held, _ = kind
-    sums = {"points": points, "pending": pending, "held": held}
+def _add_up(figures: dict[str, int], entries: int, late: int, kinds: Iterable[tuple[str, bool, int, int, int]]) -> None:
     figures["entries"] += entries
     figures["late_entries"] += late
-    for figure, column, sign in _FIGURES.get((name, goes_out), ()):
-        figures[figure] += sign * sums[column]
+    for name, goes_out, points, pending, held in kinds:
+        sums = {"points": points, "pending": pending, "held": held}
+        for figure, column, sign in _FIGURES.get((name, goes_out), ()):
+            figures[figure] += sign * sums[column]
 
 
 _IDS = "SELECT coalesce(min(id), 1), coalesce(max(id), 0) FROM loyalty_entry WHERE id > %(lowest)s"
 
-# Of each day's part of a block the digest over its seals and the texts of its entries; then what the entries come to
-# by day and kind, those without a seal apart. Mostly all entries between the first and the last seal are the day's own,
-# and are read without asking for the seal of each. Where others lie among them (late ones, or some without a seal), it
-# is asked.
-_WINDOW = """
-    WITH part AS MATERIALIZED (
-        SELECT close_id, entry_id >> 12 AS block, min(entry_id) AS low, max(entry_id) AS high, count(*) AS seals,
-               sha256(string_agg(int8send(entry_id) || digest, ''::bytea ORDER BY entry_id)) AS digest
-          FROM loyalty_entryseal
-         WHERE entry_id BETWEEN %(low)s AND %(high)s AND close_id >= %(first)s
-         GROUP BY close_id, entry_id >> 12
-    )
-    (
-        SELECT p.close_id, p.digest,
-               CASE WHEN between_them.entries = p.seals THEN between_them.texts ELSE own.texts END,
-               NULL, NULL::boolean, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint
-          FROM part AS p
-         CROSS JOIN LATERAL (
-             SELECT count(*) AS entries, string_agg(loyalty_entry_text(e), E'\n' ORDER BY e.id) AS texts
-               FROM loyalty_entry AS e
-              WHERE e.id BETWEEN p.low AND p.high
-         ) AS between_them
-         CROSS JOIN LATERAL (
-             SELECT string_agg(loyalty_entry_text(e), E'\n' ORDER BY e.id) AS texts
-               FROM loyalty_entry AS e
-               JOIN loyalty_entryseal AS s ON s.entry_id = e.id AND s.close_id = p.close_id
-              WHERE between_them.entries <> p.seals
-                AND e.id BETWEEN p.low AND p.high AND s.entry_id BETWEEN p.low AND p.high
-         ) AS own
-         ORDER BY p.close_id, p.block
-    )
-    UNION ALL
-    SELECT s.close_id, NULL, NULL, e.kind, e.points < 0, count(*), count(*) FILTER (WHERE e.recorded_at < c.begins_at),
-           sum(e.points)::bigint, sum(e.pending)::bigint, sum(e.held)::bigint,
-           count(*) FILTER (WHERE e.id > %(lowest)s AND e.id <= %(highest)s)
-      FROM loyalty_entry AS e
-      LEFT JOIN loyalty_entryseal AS s ON s.entry_id = e.id AND s.entry_id BETWEEN %(low)s AND %(high)s
-      LEFT JOIN loyalty_dayclose AS c ON c.number = s.close_id
-     WHERE e.id BETWEEN %(low)s AND %(high)s AND (s.close_id >= %(first)s OR s.close_id IS NULL)
-     GROUP BY s.close_id, e.kind, e.points < 0
-"""
 
+def _check_day(close: DayClose, day: _Day, settled: int, findings: Findings) -> bool:
+    """Whether all seals and entries of a day are as they were.
 
-def _hashed(rows: Rows) -> Rows:
-    """Keep the digest of a block's texts in place of the texts, which are long."""
-    return [
-        row if row[1] is None else (row[0], row[1], hashlib.sha256((row[2] or "").encode()).digest(), *row[3:])
-        for row in rows
-    ]
-
-
-def _check_day(close: DayClose, day: _Day, settled: int, findings: Findings) -> None:
-    """A day whose seals still make their digest has altered entries at worst; one whose entries would make it has
+    A day whose seals still make their digest has altered entries at worst; one whose entries would make it has
     altered seals. If neither does, both were touched, or a row is gone: then the day itself is named too, and the
     entries that would make its digest with a seal of theirs. Up to ``settled`` those are named anyway (``_UNSEALED``).
     """
-    sealed = bytes(close.seals_digest)
+    sealed, as_sealed = bytes(close.seals_digest), False
     if day.seals.digest() == sealed:
-        _check_entries(close, day, findings)
+        as_sealed = _check_entries(close, day, findings)
     elif _digest_of(_BLOCKS_OF_ENTRIES, close) == sealed:
         find(findings, _SEAL_DIFFERS, _bounds(close))
     else:
@@ -197,21 +152,41 @@ def _check_day(close: DayClose, day: _Day, settled: int, findings: Findings) -> 
         findings.add(Mismatch("day_is_as_sealed", 0, f"day {close.day}", sealed.hex(), day.seals.hexdigest()))
         if _digest_of(_BLOCKS_WITH_UNSEALED, close) == sealed:
             find(findings, _UNSEALED_OF_DAY, {**_bounds(close), "settled": settled})
-    for name, found in day.figures.items():
+    for name, found in (day.figures if as_sealed else _figures_of(close)).items():
         written = getattr(close, name)
         if written != found:
             findings.add(Mismatch("figures_are_the_entries", 0, f"day {close.day}: {name}", found, written))
+    return as_sealed
 
 
-def _check_entries(close: DayClose, day: _Day, findings: Findings) -> None:
-    """Name the entries that differ from their seals, which are sound. Days without a digest over their entries, because
-    they were closed before there was one, are always looked at row by row."""
+def _check_entries(close: DayClose, day: _Day, findings: Findings) -> bool:
+    """Name the entries that differ from their seals, which are sound, and tell whether there are none. Days without a
+    digest over their entries, because they were closed before there was one, are always looked at row by row."""
     digest, known = bytes(close.entries_digest), findings.count
     if day.entries.digest() == digest:
-        return
+        return True
     find(findings, _ENTRY_DIFFERS, _bounds(close))
     if digest and findings.count == known:
         findings.add(Mismatch("day_is_as_sealed", 0, f"day {close.day}", digest.hex(), day.entries.hexdigest()))
+    return findings.count == known
+
+
+def _figures_of(close: DayClose) -> dict[str, int]:
+    """What the entries come to that have a seal of the day, wherever they lie."""
+    figures = dict.fromkeys(_NAMES, 0)
+    for entries, late, *kind in fetch(_KINDS_OF_DAY, {**_bounds(close), "begins": close.begins_at}):
+        _add_up(figures, entries, late, [(kind[0], kind[1], kind[2], kind[3], kind[4])])
+    return figures
+
+
+_KINDS_OF_DAY = """
+    SELECT count(*), count(*) FILTER (WHERE e.recorded_at < %(begins)s), e.kind, e.points < 0, sum(e.points)::bigint,
+           sum(e.pending)::bigint, sum(e.held)::bigint
+      FROM loyalty_entryseal AS s
+      JOIN loyalty_entry AS e ON e.id = s.entry_id
+     WHERE s.close_id = %(close)s AND s.entry_id > %(lowest)s
+     GROUP BY e.kind, e.points < 0
+"""
 
 
 def _bounds(close: DayClose) -> dict[str, Any]:

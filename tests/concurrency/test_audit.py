@@ -96,12 +96,12 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     fails: list[bool] = []
     both = Event()
 
-    def failing(query: str, values: dict[str, Any]) -> Rows:
+    def failing(query: str, values: dict[str, Any], **options: Any) -> Rows:
         first = current_thread() is main_thread()
         if first:
             assert both.wait(PATIENCE)  # Or it would have read everything before the second one has come.
         both.set()
-        return fetch("SELECT 1 / 0" if first in fails else query, values)
+        return fetch("SELECT 1 / 0" if first in fails else query, values, **options)
 
     monkeypatch.setattr(reading, "fetch", failing)
     return fails

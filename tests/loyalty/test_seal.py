@@ -11,6 +11,7 @@ from django.db.utils import DatabaseError
 
 from crm.models import Member
 from loyalty.audit import audit
+from loyalty.audit.blocks import TEXTS
 from loyalty.audit.scope import fetch
 from loyalty.close import close_due_days
 from loyalty.models import DayClose, Entry, EntrySeal
@@ -149,6 +150,15 @@ class TestEntries:
         tamper(Entry, "UPDATE loyalty_entry SET reason = 'b' WHERE key = 'his'")
         assert found("entry_is_as_sealed") == [(entry("his").account_id, f"entry {entry('his').pk}")]
 
+    def test_a_day_of_more_entries_than_are_read_at_a_time_is_hashed_alike(self, xiaolu: Member, at: datetime) -> None:
+        moment = at + 4 * DAY
+        write(*(earned(xiaolu, 1, key=f"n:{n}", at=moment) for n in range(2 * TEXTS + 1)), at=moment)
+        close_due_days(at + 6 * DAY)
+        assert audit().ok
+
+        tamper(Entry, "UPDATE loyalty_entry SET reason = 'b' WHERE key = %s", f"n:{TEXTS}")
+        assert found("entry_is_as_sealed") == [(xiaolu.pk, f"entry {entry(f'n:{TEXTS}').pk}")]
+
     def test_days_whose_entries_lie_among_those_of_another_are_told_apart(
         self, xiaolu: Member, dayong: Member, at: datetime
     ) -> None:
@@ -284,6 +294,22 @@ class TestAfterwards:
         )
 
         assert found("entry_has_its_seal") == [(xiaolu.pk, f"entry {free}")]
+
+    def test_an_entry_that_stands_in_for_one_that_was_deleted_is_named_with_it(
+        self, xiaolu: Member, dayong: Member, at: datetime
+    ) -> None:
+        """There are as many entries as there are seals, and they come to the same."""
+        write(earned(xiaolu, 100, key="in", at=at), at=at)
+        execute("SELECT nextval(pg_get_serial_sequence('loyalty_entry', 'id'))")  # An id that stays free.
+        for key in ("deleted", "last"):
+            write(earned(dayong, 20, key=key, at=at), at=at)
+        close_due_days(at + 6 * DAY)
+        gone = entry("deleted").pk
+        tamper(Entry, "UPDATE loyalty_entry SET id = id - 1 WHERE key = 'deleted'")
+
+        assert found("sealed_entry_exists") == [(0, f"entry {gone}")]
+        assert found("entry_has_its_seal") == [(dayong.pk, f"entry {gone - 1}")]
+        assert (0, f"{MARCH_10}: accrued") in found("figures_are_the_entries")
 
     def test_an_entry_that_lost_its_seal_is_named(self, xiaolu: Member, dayong: Member, at: datetime) -> None:
         three_days(xiaolu, dayong, at)
