@@ -8,7 +8,7 @@ from loyalty.drawing import drawing, find_entry
 from loyalty.earned_rates import EarnedRates, earned_rates
 from loyalty.earning.calendar import LunarWindow, Window, YearlyWindow, contains
 from loyalty.explain import explain, headline
-from loyalty.explain_nothing import explain_nothing
+from loyalty.explain_nothing import explain_nothing, nearly_brought
 from loyalty.figures import MonthFlow, PointsTotals, monthly_flow, points_totals
 from loyalty.gifts import LONGEST_CODE, NoGift, fixed_gift, profile_rewarded, redeem_code, reward_profile
 from loyalty.grants.approval import waiting_grants
@@ -124,6 +124,7 @@ __all__ = [
     "lock_accounts",
     "make_link",
     "monthly_flow",
+    "nearly_brought",
     "new_device",
     "on_night",
     "open_balance",

@@ -1,5 +1,7 @@
 """Why an order brought nothing, in sentences for the buyer (law 11)."""
 
+from decimal import Decimal
+
 from django.utils.translation import gettext as _
 
 from crm.api import OrderStatus
@@ -12,6 +14,9 @@ _NEAREST = ("amount_short", "not_yet", "paid_late", "confirmed_late", "tier_rank
 # They follow from another rule's giving nothing, and say nothing to the buyer.
 _FOLLOWING = frozenset({"nothing_to_multiply", "outdone", "displaced"})
 _MOST = 5
+_FEN = 100
+# How late is little, by what the rule counts lateness in.
+_LITTLE_LATE = {"paid_late": 60, "confirmed_late": 3}  # Minutes; days.
 
 
 def explain_nothing(found: OrderWithoutPoints) -> list[str]:
@@ -29,6 +34,25 @@ def explain_nothing(found: OrderWithoutPoints) -> list[str]:
     if order.status in (OrderStatus.PAID, OrderStatus.SHIPPED):
         sentences.append(_("It has not been received yet; some rules count only then."))
     return sentences or [_("It brought nothing under the rules of the day it was paid.")]
+
+
+def nearly_brought(found: OrderWithoutPoints) -> str:
+    """Return the sentence of the rule that an order missed by the least; "" where none missed it by little.
+
+    Little is no more money than half of what was paid, an hour, or three days; and what is decided on receipt.
+    """
+    if found.award is None or found.award.points:
+        return ""
+    near = [miss for miss in found.award.misses if _by_little(miss, found)]
+    return explain_miss(min(near, key=_distance), found.rule_names) if near else ""
+
+
+def _by_little(miss: Miss, found: OrderWithoutPoints) -> bool:
+    if miss.code == "amount_short":
+        return Decimal(miss.params["short"]) * 2 <= found.order.paid * _FEN
+    if miss.code in _LITTLE_LATE:
+        return int(miss.params["late"]) <= _LITTLE_LATE[miss.code]
+    return miss.code == "not_yet"
 
 
 def _told(award: Award, names: Names) -> list[str]:

@@ -17,12 +17,22 @@ from loyalty.rulebook import PublishedSets, names_in
 from loyalty.statement import POINTS_SUMMARY, AccountSummary, StatementLine, line_of, summary_of
 from loyalty.validity import programme_zone
 
+_LATELY = timedelta(days=30)  # What an older order brought is for who asks.
 _TIMES = ("effective_at", "recorded_at", "lot__expires_at", "about__lot__expires_at")
 
 # The columns of entries are named as those of ``loyalty.statement``; how they are found is explained there.
 _OVERVIEW = """
 json_build_object(
   'summary', {summary},
+  'nothing', (
+    SELECT o.id
+      FROM (SELECT o.id, o.status, o.placed_at
+              FROM crm_order AS o
+             WHERE o.member_id = m.id AND o.placed_at <= %(at)s
+             ORDER BY o.placed_at DESC, o.id DESC
+             LIMIT 1) AS o
+     WHERE o.status IN ('paid', 'shipped', 'completed') AND o.placed_at > %(lately)s
+       AND NOT EXISTS (SELECT FROM loyalty_entry AS e WHERE e.order_id = o.id AND e.account_id = m.id)),
   'days', (
     SELECT json_agg(json_build_array(c.day, c.streak, coalesce(given.points, 0)))
       FROM loyalty_checkin AS c LEFT JOIN loyalty_entry AS given ON given.id = c.entry_id
@@ -49,13 +59,14 @@ json_build_object(
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """A member's points on one page: the sums, the latest lines, the sign-ins (None where none is rewarded), and
-    whether he has had his gift for the profile."""
+    """A member's points on one page: the sums, the latest lines, the sign-ins (None where none is rewarded), whether he
+    has had his gift for the profile, and the id of his newest order where it is of late and has brought nothing."""
 
     summary: AccountSummary
     lines: list[StatementLine]
     board: CheckInBoard | None
     profile_rewarded: bool
+    empty_order_id: int | None = None
 
 
 def overview_sql(*, lines: int) -> str:
@@ -68,7 +79,9 @@ def overview_values(member_id: int, at: datetime) -> dict[str, Any]:
     """The parameters of ``overview_sql``."""
     today = at.astimezone(programme_zone()).date()
     first = min(today.replace(day=1), today - timedelta(days=1))
-    return {"at": at, "today": today, "first_day": first, "profile_key": profile_key(member_id)}
+    return {
+        "at": at, "lately": at - _LATELY, "today": today, "first_day": first, "profile_key": profile_key(member_id),
+    }  # fmt: skip
 
 
 def overview_of(value: str, member_id: int, at: datetime, sets: PublishedSets) -> Overview:
@@ -79,6 +92,7 @@ def overview_of(value: str, member_id: int, at: datetime, sets: PublishedSets) -
         lines=_lines(found["lines"] or (), sets),
         board=board_from(_days(found["days"] or ()), member_id, at, sets),
         profile_rewarded=found["profile"],
+        empty_order_id=found["nothing"],
     )
 
 

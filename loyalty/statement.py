@@ -33,7 +33,8 @@ json_build_array(
              FROM loyalty_lot AS l
             WHERE l.account_id = m.id AND l.open AND NOT l.pending
               AND (l.expires_at IS NULL OR l.expires_at > %(at)s)
-            GROUP BY l.expires_at) AS g)
+            GROUP BY l.expires_at) AS g),
+  (SELECT min(l.available_at) FROM loyalty_lot AS l WHERE l.account_id = m.id AND l.open AND l.pending)
 )
 """
 _SUMMARY_OF_ONE = f"SELECT {POINTS_SUMMARY}::text FROM (SELECT %(member)s::bigint) AS m (id)"
@@ -45,6 +46,7 @@ class AccountSummary:
 
     ``spendable`` is what a purchase may use: the balance without lots whose validity has ended but which the night has
     not taken yet. ``debt`` is what an account below zero owes. ``expiring_points`` lapse together at ``expiring_at``.
+    The first of the pending ones become available at ``ripens_at`` at the latest; None as long as that is not known.
     """
 
     balance: int = 0
@@ -54,6 +56,7 @@ class AccountSummary:
     spendable: int = 0
     expiring_points: int = 0
     expiring_at: datetime | None = None
+    ripens_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ def summary(member_id: int, at: datetime) -> AccountSummary:
 
 def summary_of(found: Sequence[Any]) -> AccountSummary:
     """Read what ``POINTS_SUMMARY`` found."""
-    sums, (spendable, expires_at, expiring) = found
+    sums, (spendable, expires_at, expiring), ripens_at = found
     if sums is None:
         return AccountSummary()
     balance, pending, held = sums
@@ -169,6 +172,7 @@ def summary_of(found: Sequence[Any]) -> AccountSummary:
         spendable=spendable,
         expiring_points=expiring if expires_at else 0,
         expiring_at=datetime.fromisoformat(expires_at) if expires_at else None,
+        ripens_at=datetime.fromisoformat(ripens_at) if ripens_at else None,
     )
 
 

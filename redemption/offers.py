@@ -169,6 +169,11 @@ def shelf(offers: Iterable[Offer], funds: int) -> list[tuple[Offer, int]]:
     return sorted(priced, key=lambda pair: (pair[1], -pair[0].yuan, pair[0].points))
 
 
+def of_several_plans(offers: Iterable[Offer]) -> bool:
+    """Say whether offers have to be told apart by the names of their plans."""
+    return len({offer.plan_id for offer in offers}) > 1
+
+
 def worth_rounded_down(points: int, offers: Iterable[Offer]) -> Decimal | None:
     """Return what ``points`` buy at the best of the offers, in yuan and whole fen; None without offers.
 

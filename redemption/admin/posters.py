@@ -91,7 +91,7 @@ def posters_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("Promotion kit"),
-        "opts": model_admin.opts,
+        "content_title": _("Promotion kit"),
         "form": form,
         "subjects": subjects,
         "picture": f"?{urlencode({**said, 'as': 'svg'})}" if ready else "",

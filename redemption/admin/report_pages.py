@@ -254,7 +254,7 @@ def live_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("Running now"),
-        "opts": model_admin.opts,
+        "content_title": _("Running now"),
         "live": live(now),
         "at": now,
     }

@@ -7,7 +7,7 @@ from typing import Any
 from crm import api as crm
 from loyalty import api as loyalty
 from redemption.embeds.gallery import Need
-from redemption.embeds.goods import member_shelf, public_reward, public_shelf
+from redemption.embeds.goods import REACH, member_shelf, public_reward, public_shelf, within_reach
 from redemption.models import Embed
 from redemption.months import month_of
 from redemption.offers import current_offers, shelf, worth_rounded_down
@@ -63,6 +63,12 @@ def _rewards(embed: Embed, member_id: int | None, at: datetime, known: dict[str,
     return {"now": at, "rewards": [(one, one.terms.missing(funds) if one.terms else 0) for one in seen]}
 
 
+def _reach(embed: Embed, member_id: int | None, at: datetime, known: dict[str, Any]) -> dict[str, Any]:
+    if member_id is None:
+        return {"reach": public_shelf(at, most=REACH)}
+    return {"reach": within_reach(member_id, known["summary"].spendable - known["summary"].debt, at)}
+
+
 def _reward(embed: Embed, member_id: int | None, at: datetime, known: dict[str, Any]) -> dict[str, Any]:
     if member_id is None or embed.reward_id is None:
         return {"reward": public_reward(embed.reward_id, at)}
@@ -77,4 +83,5 @@ _ASK: dict[Need, _Ask] = {
     Need.TIER: _tier,
     Need.REWARDS: _rewards,
     Need.REWARD: _reward,
+    Need.REACH: _reach,
 }

@@ -17,6 +17,7 @@ class Need(StrEnum):
     BOARD = "board"
     TIER = "tier"
     REWARDS = "rewards"
+    REACH = "reach"  # A few rewards that the member can take.
     REWARD = "reward"
 
 
@@ -55,9 +56,12 @@ GALLERY: tuple[Template, ...] = (
     ),
     Template(
         EmbedTemplate.FLOAT,
-        _("A round button in the corner of every page that opens a panel: points, sign-in, coupons to take."),
+        _(
+            "A round button in the corner of every page that opens a panel: points, sign-in, rewards and coupons to "
+            "take."
+        ),
         (480, 560, 640),
-        frozenset({Need.POINTS, Need.OFFERS, Need.BOARD, Need.TIER}),
+        frozenset({Need.POINTS, Need.OFFERS, Need.BOARD, Need.TIER, Need.REACH}),
     ),
     Template(
         EmbedTemplate.TIER,

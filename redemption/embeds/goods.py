@@ -14,6 +14,7 @@ from redemption.rewards.shelf import Choice, shelf
 from redemption.rewards.standing import standing_of
 
 SHELF = 8
+REACH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,17 @@ def public_shelf(at: datetime, *, most: int = SHELF) -> list[PublicReward]:
 def member_shelf(member_id: int, at: datetime) -> list[Seen]:
     """Return what the shelf begins with for a member: by his own conditions, also what is yet to come. Two queries."""
     return shelf(standing_of(member_id, at), Choice(), at, most=SHELF).rewards
+
+
+def within_reach(member_id: int, funds: int, at: datetime) -> list[Seen]:
+    """Return a few rewards that a member can take for the points he has. Two queries."""
+    found = shelf(standing_of(member_id, at), Choice(within=funds), at, most=SHELF).rewards
+    ready = [seen for seen in found if seen.terms and not seen.terms.sold_out and _begun(seen, at)]
+    return ready[:REACH]
+
+
+def _begun(seen: Seen, at: datetime) -> bool:
+    return seen.starts_at is None or seen.starts_at <= at
 
 
 def public_reward(reward_id: int | None, at: datetime) -> PublicReward | None:

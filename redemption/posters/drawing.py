@@ -17,6 +17,7 @@ from redemption.embeds.colours import palette
 from redemption.embeds.goods import PublicReward
 from redemption.offers import Offer
 from redemption.posters.layout import PosterSize, set_lines, width_in_em
+from redemption.refusals import in_words
 from redemption.templatetags.shop import number, yuan
 
 WIDTH = 1080
@@ -87,11 +88,12 @@ def coupon_words(offer: Offer) -> Words:
         % {"days": number(offer.validity_days)}
     )
     if offer.special:
-        when = date_format(localtime(offer.special.ends_at), "SHORT_DATETIME_FORMAT")
-        until = _("%(name)s, until %(when)s") % {"name": offer.special.name, "when": when}
+        until = _("%(name)s, until %(when)s") % {"name": offer.special.name, "when": in_words(offer.special.ends_at)}
     about = ngettext("%(points)s point for it", "%(points)s points for it", offer.points) % {
         "points": number(offer.points)
     }
+    if offer.usual_points != offer.points:
+        about = _("%(price)s instead of %(usual)s") % {"price": about, "usual": number(offer.usual_points)}
     return Words(offer.plan_name, yuan(offer.yuan), _("coupon"), about, until)
 
 

@@ -41,8 +41,8 @@ SELECT r.name, r.kind, {FIRST_PICTURE}, {", ".join(f"a.{name}" for name in _SENT
 @dataclass(frozen=True, slots=True)
 class OwnRedemption:
     """A redemption with what its buyer needs: how far it has come, its codes once they are his, what is to be paid
-    (yuan) and what he may do. ``reported`` when a payment is known that does not count (yet). Reward and address of
-    the redemption are there as far as he sees them, not to be saved."""
+    (yuan), the points that came back, and what he may do. ``reported`` when a payment is known that does not count
+    (yet). Reward and address of the redemption are there as far as he sees them, not to be saved."""
 
     redemption: Redemption
     picture: Picture | None
@@ -50,6 +50,7 @@ class OwnRedemption:
     codes: list[str]
     due: Decimal
     reported: bool
+    came_back: int
     may_cancel: bool
     may_receive: bool
 
@@ -91,6 +92,7 @@ def _own(row: Sequence[Any]) -> OwnRedemption:
         codes=codes or [],
         due=cash_due(redemption) if state is RedemptionState.AWAITING else Decimal(0),
         reported=reported,
+        came_back=redemption.points_each * (redemption.cancelled + redemption.returned),
         may_cancel=state in BUYER_MAY_CANCEL,
         may_receive=state is RedemptionState.SHIPPED,
     )

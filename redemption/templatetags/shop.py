@@ -11,7 +11,7 @@ from django.utils.translation import ngettext_lazy
 
 from crm import api as crm
 from crm.api import Metric, Way
-from redemption.refusals import in_words
+from redemption.refusals import in_words, soon_in_words
 
 register = template.Library()
 
@@ -57,6 +57,18 @@ def time_left(until: datetime, at: datetime) -> str:
 def moment(at: datetime | None) -> str:
     """Write a day with the time, as the refusals do: "March 11, 2026, 12:00"; nothing where there is none."""
     return in_words(at)
+
+
+@register.filter
+def soon(at: datetime, since: datetime) -> str:
+    """Write a moment where there is little room, to somebody who is shown it from ``since`` on: "March 11, 12:00"."""
+    return soon_in_words(at, since)
+
+
+@register.filter
+def together(title: str) -> str:
+    """Keep "× 2" at the end of a title in one piece, and with the last word before it."""
+    return title.replace(" × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}")
 
 
 @register.filter(is_safe=True)

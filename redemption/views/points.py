@@ -17,7 +17,7 @@ from crm.api import Buyer, ClaimState, claim_member, find_claim, note_visit
 from loyalty import api as loyalty
 from redemption.home_page import COUPONS, read_by_all, read_own
 from redemption.kept_pages import kept_page, stamped_buyer
-from redemption.offers import current_offers, offers_of, shelf, worth_rounded_down
+from redemption.offers import current_offers, of_several_plans, offers_of, shelf, worth_rounded_down
 from redemption.views.buyers import before_id, for_buyers
 from redemption.visitors import recognise
 from redemption.ways import ways_to_earn
@@ -51,7 +51,8 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _without_member(request: HttpRequest, at: datetime) -> HttpResponse:
     if not request.user.is_authenticated:
-        return render(request, "redemption/welcome.html", {"offers": current_offers(at)})
+        offers = current_offers(at)
+        return render(request, "redemption/welcome.html", {"offers": offers, "named": of_several_plans(offers)})
     if request.user.is_staff:
         return render(request, "redemption/staff.html")
     return render(request, "redemption/no_member.html", {"claim": find_claim(request.user.pk)})
@@ -71,12 +72,14 @@ def _home_context(buyer: Buyer, at: datetime) -> dict[str, Any]:
         "worth": worth_rounded_down(summary.spendable, offers),
         "offers": shelf(offers, summary.spendable - summary.debt)[:SHOWN_OFFERS],
         "more_offers": len(offers) > SHOWN_OFFERS,
+        "named": of_several_plans(offers),
         "tier": own.tier,
         "board": own.points.board,
         "ways": ways_to_earn(shared.sets, at, profile_rewarded=own.points.profile_rewarded),
         "coupons": own.coupons[: COUPONS - 1],
         "more_coupons": len(own.coupons) == COUPONS,
         "lines": _shown(own.points.lines),
+        "nearly": _nearly(buyer.member_id, own.points.empty_order_id, at),
     }
 
 
@@ -103,6 +106,14 @@ def claim(request: HttpRequest) -> HttpResponse:
         if found.state is not ClaimState.TIED:
             messages.info(request, _("Nothing has changed yet: the shop's data still does not lead to your points."))
     return redirect("redemption:home")
+
+
+def _nearly(member_id: int, order_id: int | None, at: datetime) -> str:
+    """Say by how little the newest order brought nothing; "" where it brought something, or was far from it."""
+    if order_id is None:
+        return ""
+    latest = loyalty.orders_without_points(member_id, at, limit=1)
+    return loyalty.nearly_brought(latest[0]) if latest and latest[0].order.order_id == order_id else ""
 
 
 def _shown(lines: list[loyalty.StatementLine]) -> list[ShownLine]:

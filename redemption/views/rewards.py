@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -97,6 +98,8 @@ def confirm(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
 
 
 def _redeem(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
+    if asked := _other_pieces(request, pk):
+        return asked
     limited: HttpResponse | None = ratelimit.consume_or_429(request, action="redeem_reward", user=request.user)
     if limited is not None:
         return limited
@@ -126,6 +129,16 @@ def _redeem(request: HttpRequest, buyer: Buyer, pk: int) -> HttpResponse:
     else:
         messages.success(request, _("Redeemed. This page keeps track of it."))
     return redirect("redemption:redemption", taken.redemption_id)
+
+
+def _other_pieces(request: HttpRequest, pk: int) -> HttpResponse | None:
+    """Return the way to the price of another number of pieces, with the address that was ticked meanwhile; None where
+    the page has shown the price of what is asked for."""
+    pieces, address = whole_number(request.POST.get("pieces", "")), whole_number(request.POST.get("address", ""))
+    if pieces is None or ("recalculate" not in request.POST and str(pieces) == request.POST.get("quantity")):
+        return None
+    asked = {"quantity": pieces, **({"address": address} if address else {})}
+    return redirect(f"{reverse('redemption:reward_confirm', args=[pk])}?{urlencode(asked)}")
 
 
 def _shown(buyer: Buyer, pk: int, at: datetime) -> Interest:

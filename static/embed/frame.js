@@ -103,16 +103,21 @@
       return;
     }
     if (button) button.disabled = true;
-    await show(event.target.action, Object.fromEntries(new FormData(event.target)));
+    const fields = Object.fromEntries(new FormData(event.target));
+    const ticked = main.querySelector("[name=address]:checked"); // Another number of pieces goes to the same address.
+    if ("address" in fields && ticked) fields.address = ticked.value;
+    await show(event.target.action, fields);
     if (button) button.disabled = false;
   });
 
-  // A reward opens over the page. Where the loader is an older one, it opens in the grid; from a badge, in the store.
+  // A reward opens over the page, and in the floating panel in its place. Where the loader is an older one, it opens in
+  // the grid; from a badge, in the store.
   document.addEventListener("click", (event) => {
     const { open } = event.target.closest("[data-open]")?.dataset ?? {};
-    if (!open || !signedIn || !(roomy || document.body.classList.contains("rewards"))) return;
+    const floats = document.body.classList.contains("float");
+    if (!open || !signedIn || !(roomy || floats || document.body.classList.contains("rewards"))) return;
     event.preventDefault();
-    if (roomy) tell({ pointkeeper: "panel", path: open });
+    if (roomy && !floats) tell({ pointkeeper: "panel", path: open });
     else show(base + open);
   });
 

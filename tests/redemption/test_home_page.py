@@ -9,7 +9,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from crm import api as crm
-from crm.models import Channel, Member, TierOffer
+from crm.models import Channel, Member, Order, TierOffer
 from loyalty import api as loyalty
 from redemption.home_page import COUPONS, LINES, Own, read_by_all, read_own
 from redemption.models import CouponPlan
@@ -34,10 +34,18 @@ def one_by_one(member: Member, at: datetime) -> Own:
             [replace(line, actor="") for line in loyalty.history(member.pk, limit=LINES)],
             loyalty.checkin_board(member.pk, at, sets),
             loyalty.profile_rewarded(member.pk),
+            empty_order(member, at),
         ),
         list(ready_coupons(member.pk, at)[:COUPONS]),
         crm.tier_card(member.pk, at),
     )
+
+
+def empty_order(member: Member, at: datetime) -> int | None:
+    """The newest order, as the page of the orders without points has it."""
+    newest = Order.objects.filter(member=member, placed_at__gt=at - 30 * DAY).order_by("placed_at").last()
+    found = loyalty.orders_without_points(member.pk, at, limit=1)
+    return newest.pk if newest and found and found[0].order.order_id == newest.pk else None
 
 
 def expect_the_same(member: Member, at: datetime) -> Own:

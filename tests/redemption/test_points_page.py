@@ -1,18 +1,28 @@
 """What a buyer sees of his points."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from crm.choices import OrderStatus
+from crm.feeds.records import BuyerRecord, OrderRecord
 from crm.models import Channel, Member
+from crm.orders import record
 from loyalty import api as loyalty
+from loyalty.models import Lot
 from loyalty.posting import reversal
 from redemption.models import CouponPlan
-from tests.cast import SHANGHAI, GivePoints
-from tests.factories import OrderFactory, StaffFactory
+from tests.cast import NOON, SHANGHAI, GivePoints
+from tests.factories import CouponPlanFactory, OrderFactory, StaffFactory
+from tests.loyalty.rulesets import publish_rules, rule
 from tests.redemption.conftest import SignIn
+
+DAY = timedelta(days=1)
 
 
 def earn(member: Member, channel: Channel, number: int, points: int, at: datetime, *, pending: bool = False) -> None:
@@ -61,7 +71,90 @@ def test_points_that_wait_for_an_order_are_shown_apart(
     response = sign_in(xiaolu).get("/")
 
     assert (response.context["summary"].balance, response.context["summary"].pending) == (0, 88)
-    assert "From orders on their way" in response.content.decode()
+    page = response.content.decode()
+    assert "From orders on their way" in page
+    assert "88 points are on their way" in page
+    assert "Your next order brings points" not in page
+
+
+def test_points_that_wait_are_told_when_they_come_at_the_latest(
+    xiaolu: Member, shop: Channel, at: datetime, sign_in: SignIn
+) -> None:
+    buyer = BuyerRecord("小鹿爱喝茶", "林小鹿")
+    shipped = OrderRecord(
+        "3515", 2, status=OrderStatus.SHIPPED, buyer=buyer, paid=Decimal(88), placed_at=at, paid_at=at, shipped_at=at
+    )
+    record(shop, [shipped], at=at)
+
+    response = sign_in(xiaolu).get("/")
+
+    ripens_at = response.context["summary"].ripens_at
+    assert ripens_at == loyalty.summary(xiaolu.pk, at).ripens_at == Lot.objects.get().available_at
+    assert "the first by April 9, 2026 at the latest" in response.content.decode()
+
+
+class TestANewestOrderThatBroughtNothing:
+    """Fifty yuan bring a point; the newest order, of 40 yuan, was short of it by little."""
+
+    @pytest.fixture(autouse=True)
+    def every_fifty(self, xiaolu: Member, at: datetime) -> None:
+        publish_rules(rule("spend", {"per": "50", "points": 1}, name="A point for fifty yuan"), since=at - 60 * DAY)
+
+    @staticmethod
+    def buys(shop: Channel, paid: int, at: datetime, **said: Any) -> None:
+        order = OrderRecord(
+            f"3515{paid}", 2, status=OrderStatus.COMPLETED, buyer=BuyerRecord("小鹿爱喝茶", "林小鹿"),
+            paid=Decimal(paid), placed_at=at, paid_at=at, completed_at=at,
+        )  # fmt: skip
+        record(shop, [replace(order, **said)], at=at)
+
+    def test_is_told_with_the_way_to_the_reasons(
+        self, xiaolu: Member, shop: Channel, at: datetime, sign_in: SignIn
+    ) -> None:
+        self.buys(shop, 40, at)
+
+        page = sign_in(xiaolu).get("/").content.decode()
+
+        assert "Your newest order brought no points." in page
+        assert "A point for fifty yuan: 10.00 yuan short of it." in page
+        assert 'href="/history/without-points/"' in page
+
+    def test_is_not_told_where_it_was_far_from_it(
+        self, xiaolu: Member, shop: Channel, at: datetime, sign_in: SignIn
+    ) -> None:
+        self.buys(shop, 20, at)
+
+        assert "Your newest order brought no points." not in sign_in(xiaolu).get("/").content.decode()
+
+    def test_is_not_told_once_another_one_has_brought_something(
+        self, xiaolu: Member, shop: Channel, at: datetime, sign_in: SignIn
+    ) -> None:
+        self.buys(shop, 40, at - DAY)
+        self.buys(shop, 60, at)
+
+        assert "Your newest order brought no points." not in sign_in(xiaolu).get("/").content.decode()
+
+    @pytest.mark.parametrize(
+        "said", [{"status": OrderStatus.CLOSED}, {"placed_at": NOON - 31 * DAY}], ids=["closed", "long ago"]
+    )
+    def test_is_not_told_of_what_is_closed_or_long_ago(
+        self, said: dict[str, Any], xiaolu: Member, shop: Channel, at: datetime, sign_in: SignIn
+    ) -> None:
+        self.buys(shop, 40, at, **said)
+
+        assert "Your newest order brought no points." not in sign_in(xiaolu).get("/").content.decode()
+
+
+def test_coupons_of_several_plans_are_told_apart_by_their_names(
+    xiaolu: Member, plan: CouponPlan, give_points: GivePoints, sign_in: SignIn
+) -> None:
+    give_points(xiaolu, 1000)
+    other = CouponPlanFactory(name="周年红包", denominations=(5,))
+
+    page = sign_in(xiaolu).get("/").content.decode()
+
+    assert plan.name in page
+    assert other.name in page
 
 
 def test_what_expires_next_is_named_with_its_last_day(

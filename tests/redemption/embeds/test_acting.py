@@ -284,7 +284,7 @@ def test_the_day_is_signed_once(
 
 
 @pytest.mark.parametrize(
-    ("template", "queries"), [("bar", 5), ("card", 6), ("coupons", 4), ("tier", 4), ("float", 6), ("rewards", 5)]
+    ("template", "queries"), [("bar", 5), ("card", 6), ("coupons", 4), ("tier", 4), ("float", 8), ("rewards", 5)]
 )
 def test_an_embed_asks_a_fixed_number_of_questions(
     template: str,

@@ -289,6 +289,20 @@ class TestWhatIsShown:
         assert "250 more points needed" in page
         assert "5 left" in page
 
+    def test_the_floating_panel_shows_a_few_that_he_can_take(
+        self, *, rich: Member, cup: Reward, make_embed: MakeEmbed, visitor: Client, session: Session, at: datetime
+    ) -> None:
+        RewardFactory(name="Kettle", points=1250)
+        RewardFactory(name="Festival box", points=10, starts_at=at + timedelta(days=1))
+        RewardFactory(name="Gone", points=10, stock=0)
+        panel = make_embed("float")
+
+        page = visitor.post(f"/embed/{panel.public_key}/content/", headers=session(panel)).content.decode()
+
+        assert f'data-open="reward/{cup.pk}/"' in page
+        assert cup.name in page
+        assert not [name for name in ("Kettle", "Festival box", "Gone") if name in page]
+
     def test_the_badge_says_what_he_had(
         self, rich: Member, make_embed: MakeEmbed, visitor: Client, session: Session, ask: Ask
     ) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.checks import check_deployment
-from redemption.models import CouponPlan, Reward, Stock
+from redemption.models import CouponPlan, PlanWindow, Reward, Stock
 from redemption.posters.drawing import HEIGHTS, Words, draw, png
 from redemption.posters.fonts import chinese_font
 from redemption.posters.layout import ELLIPSIS, PosterSize, broken, width_in_em
@@ -160,6 +160,39 @@ class TestThePage:
         words = [["500", "9.90", "青瓷茶杯"], ["¥10", "100"], ["+3"]][number]
         assert all(word in poster.content.decode() for word in words)
         assert ("扫码查看我的积分" in poster.content.decode()) == (language == "zh-hans")
+
+    @pytest.mark.parametrize(
+        ("language", "ends", "price"),
+        [
+            ("en", "采茶节, until March 11, 2026, 12:00", "50 points for it instead of 100"),
+            ("zh-hant", "采茶节，2026年3月11日 12:00 截止", "50 積分即可兌換（平時 100）"),
+        ],
+    )
+    def test_a_special_price_says_what_it_is_otherwise_and_when_it_ends(
+        self,
+        *,
+        language: str,
+        ends: str,
+        price: str,
+        seller: Client,
+        subjects: list[str],
+        plan: CouponPlan,
+        at: datetime,
+    ) -> None:
+        PlanWindow.objects.create(
+            plan=plan, name="采茶节", points_per_yuan=5, starts_at=at, ends_at=at + timedelta(days=1)
+        )
+
+        poster = seller.get(PAGE, {"subject": subjects[1], "language": language, "as": "svg"}).content.decode()
+
+        words = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", poster))
+        assert ends in words
+        assert price in words
+
+    def test_the_page_is_called_what_it_is(self, seller: Client, subjects: list[str]) -> None:
+        page = seller.get(PAGE).content.decode()
+
+        assert re.search(r"<h1[^>]*>[^<]*Promotion kit|Promotion kit\s*</", page)
 
     def test_the_page_shows_it_and_offers_both_files(self, seller: Client, subjects: list[str]) -> None:
         page = seller.get(PAGE, {"subject": "signin", "size": "square"}).content.decode()

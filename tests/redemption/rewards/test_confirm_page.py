@@ -91,6 +91,31 @@ class TestBeforeThePress:
         assert response["Location"] == f"/rewards/{cup.pk}/take/?quantity=2&address={kept.pk}"
         assert buyer.get(response["Location"]).context["agreed"].chosen == kept.pk
 
+    def test_another_number_of_pieces_keeps_the_address_that_was_ticked_meanwhile(
+        self, rich: Member, buyer: Client, cup: Reward, home: Address
+    ) -> None:
+        office = AddressFactory(member=rich)
+        form = form_on(buyer, cup) | {"address": str(office.pk), "pieces": "3", "recalculate": ""}
+
+        response = buyer.post(f"/rewards/{cup.pk}/take/", form, follow=True)
+
+        agreed = response.context["agreed"]
+        assert (agreed.quantity, agreed.chosen) == (3, office.pk)
+        assert not Redemption.objects.exists()
+
+    def test_pieces_whose_price_was_not_shown_are_not_taken_but_shown(
+        self, buyer: Client, cup: Reward, home: Address
+    ) -> None:
+        response = buyer.post(f"/rewards/{cup.pk}/take/", form_on(buyer, cup) | {"pieces": "3"}, follow=True)
+
+        assert "Redeem for 300 points" in response.content.decode()
+        assert not Redemption.objects.exists()
+
+    def test_pieces_whose_price_was_shown_are_taken(self, buyer: Client, cup: Reward, home: Address) -> None:
+        buyer.post(f"/rewards/{cup.pk}/take/", form_on(buyer, cup, 3) | {"pieces": "3"})
+
+        assert Redemption.objects.get().quantity == 3
+
     def test_what_cannot_be_had_leads_to_the_page_that_says_why(self, buyer: Client) -> None:
         dear = RewardFactory(points=1001)
 

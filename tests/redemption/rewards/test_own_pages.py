@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from crm.models import Member
 from redemption.models import Redemption, Reward, RewardCode
 from redemption.rewards.choices import PaidBy, RewardKind
+from redemption.rewards.giving_back import cancel_own
 from redemption.rewards.handling import confirm, ship
 from redemption.rewards.payment import report_payment
 from tests.cast import GivePoints
@@ -49,6 +50,17 @@ def sent(three: Redemption, keeper: int, at: datetime) -> Redemption:
 
 def place(redemption: Redemption, act: str = "") -> str:
     return f"/rewards/mine/{redemption.pk}/{act}"
+
+
+def test_what_came_back_is_told(buyer: Client, three: Redemption) -> None:
+    page = buyer.get(place(three)).content.decode()
+    assert "Came back" not in page
+
+    cancel_own(three.pk, 2, seen=0, member_id=three.member_id, actor_id=None, at=three.placed_at)
+
+    page = buyer.get(place(three)).content.decode()
+    assert "Came back" in page
+    assert "200 points" in page
 
 
 class TestTheList:
@@ -96,7 +108,7 @@ class TestOne:
 
         page = buyer.get(place(waiting)).content.decode()
 
-        assert "Pay ¥5 until March 11, 2026, 12:00" in page
+        assert "Pay ¥5 until March 11, 12:00" in page
         assert waiting.number in page
         assert "TEA-8888" not in page
         report_payment(waiting.pk, waiting.cash, how=PaidBy.CALL, reference="till:1", at=at)
