@@ -77,7 +77,7 @@ class TestTheShelf:
         response = buyer.get("/rewards/")
 
         assert names(response) == ["Soon"]
-        assert "From March 10, 2026, 14:00" in response.content.decode()
+        assert "From March 10, 14:00" in response.content.decode()
 
     @pytest.mark.parametrize("asked", ["category=x", "kind=boat", "sort=price", "after=1", "after=1.2.3", "afford=yes"])
     def test_what_is_no_choice_counts_as_not_asked(self, asked: str, buyer: Client) -> None:
