@@ -19,6 +19,7 @@ from redemption.posters.fonts import chinese_font
 
 WHOLE_PERCENT = 100
 LONGEST_MAIL_TIMEOUT = 120  # Seconds: several answers fit into the ten minutes after which a worker counts as dead.
+LONGEST_ORDER_FILE_DAYS = 3650
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]", "testserver"}
 
 
@@ -50,6 +51,15 @@ def check_deployment(app_configs: Sequence[Any] | None, **options: Any) -> list[
                 _("This machine has no Chinese font: the words of PNG posters would be missing."),
                 hint=_("Install one (on Debian: apt install fonts-noto-cjk), or name a font file in POSTER_FONTS."),
                 id="config.W014",
+            )
+        )
+    if not 0 <= settings.ORDER_FILE_DAYS <= LONGEST_ORDER_FILE_DAYS:
+        found.append(
+            checks.Warning(
+                _("ORDER_FILE_DAYS is %(days)s: uploaded order files, which hold personal data, are never deleted.")
+                % {"days": settings.ORDER_FILE_DAYS},
+                hint=_("Set ORDER_FILE_DAYS to 1 to 3650 days, such as 90, or to 0 to keep the files on purpose."),
+                id="config.W022",
             )
         )
     found += check_grant_limits()

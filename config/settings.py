@@ -170,6 +170,8 @@ CACHES = {
     "near": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 1000}},
 }
 
+# Days after which the night deletes the order files of an import that is over; 0 keeps them.
+ORDER_FILE_DAYS = env.int("ORDER_FILE_DAYS", 90)
 MEDIA_ROOT = VAR_DIR / "media"  # Uploaded exports hold personal data: nothing serves this folder.
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700

@@ -28,6 +28,7 @@ from crm.frozen import frozen_once_published, frozen_with_its_set
 from crm.imports.cells import guarded
 from crm.imports.finished import FinishedImport, finished_import, finished_imports
 from crm.imports.locks import job_lock
+from crm.imports.retention import forget_order_files
 from crm.later import call_later, call_worker
 from crm.mails.kinds import MailKind, register_mail_kind
 from crm.mails.preferences import MailPreferences, MailWish, mail_preferences, set_mail_preferences
@@ -186,6 +187,7 @@ __all__ = [
     "finished_import",
     "finished_imports",
     "first_and_last_paid",
+    "forget_order_files",
     "frozen_once_published",
     "frozen_with_its_set",
     "grant_tier",

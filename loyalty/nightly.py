@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 
-from crm.api import ReviewReport, remind, review_everybody
+from crm.api import ReviewReport, forget_order_files, remind, review_everybody
 from loyalty.choices import ExistingPoints
 from loyalty.close import close_due_days
 from loyalty.gifts import give_birthday_gifts
@@ -30,6 +30,7 @@ _LOCK = 0x70_6B_6E_69  # "pkni", among the advisory locks of the database.
 ACCOUNTS_PER_CHUNK = 10_000
 HOLDS_PER_CHUNK = 5_000
 MEMBERS_PER_CHUNK = 2_000
+IMPORTS_PER_CHUNK = 100
 
 
 class NightBusy(Exception):
@@ -75,8 +76,8 @@ def run_nightly(
 
     Points become available, holds lapse, the floors above do what is due there (``loyalty.night_steps``), a changed
     policy reaches the points that members had before, lots expire, birthdays bring their gifts, referred orders their
-    shares, members move between tiers and are told of days that come near, days are closed. ``progress`` hears of every
-    chunk after it was committed.
+    shares, members move between tiers and are told of days that come near, order files whose time is over are deleted,
+    days are closed. ``progress`` hears of every chunk after it was committed.
     Raises NightBusy when another worker is at it.
     """
     zone = str(programme_zone())
@@ -92,6 +93,10 @@ def run_nightly(
 
     def referrals(after: int) -> _Chunk:
         return settle_due(at, after, min(accounts_per_chunk, MEMBERS_PER_CHUNK))
+
+    def uploads(after: int) -> _Chunk:
+        forgotten = forget_order_files(at, after, IMPORTS_PER_CHUNK)
+        return 0, forgotten.files, 0, forgotten.last
 
     policies = published_policies()
 
@@ -112,6 +117,7 @@ def run_nightly(
             _run("referrals", referrals, progress),
             _review_tiers(due, at, progress),
             _remind_of_tiers(at, progress),
+            _run("uploads", uploads, progress),
         ]
         started = time.monotonic()
         days = close_due_days(due)

@@ -141,7 +141,8 @@ class ImportJobAdmin(EndlessAdmin):
         full = may(request, PERSONAL_DATA)
         now = timezone.now()
         state = job.state
-        readable = not any("unreadable" in file.inspection for file in files)
+        removed_at = max((file.removed_at for file in files if file.removed_at), default=None)
+        readable = removed_at is None and not any("unreadable" in file.inspection for file in files)
         started = any(file.next_line for file in files)
         counts = jobs.totals(job)
         tools = tools_reading(job)
@@ -162,7 +163,8 @@ class ImportJobAdmin(EndlessAdmin):
             "can_confirm": state == State.READY,
             "can_discard": state in (State.CHECKING, State.READY, State.FAILED) and not started,
             "can_resume": readable and (state == State.FAILED or jobs.is_stalled(job, now)),
-            "can_again": state == State.DONE,
+            "can_again": state == State.DONE and removed_at is None,
+            "removed_at": removed_at,
             "refused": self._refused(request, job, counts.rejected, full=full),
             "remarks": self._remarks(job, full=full) if started else None,
         }

@@ -156,7 +156,7 @@ def _queue(job_id: int, states: list[State], *, action: str, actor_id: int, at: 
     with transaction.atomic():
         job = ImportJob.objects.select_for_update().get(pk=job_id)
         files = list(job.files.all())
-        if job.state not in states or any("unreadable" in file.inspection for file in files):
+        if job.state not in states or any("unreadable" in file.inspection or file.removed_at for file in files):
             raise WrongState(job.state)
         job.state = State.QUEUED if all(file.inspection for file in files) else State.CHECKING
         job.beat_at, job.finished_at, job.error = at, None, ""

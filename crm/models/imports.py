@@ -75,7 +75,7 @@ class ImportFile(models.Model):
         related_name="files",
         verbose_name=_("import"),
     )
-    file = models.FileField(_("file"), upload_to="imports/%Y/%m/", max_length=300)
+    file = models.FileField(_("file"), upload_to="imports/%Y/%m/", max_length=300, blank=True)
     name = models.CharField(_("file name"), max_length=255)
     size = models.BigIntegerField(_("size in bytes"))
     sha256 = models.CharField(max_length=64)
@@ -86,6 +86,8 @@ class ImportFile(models.Model):
     next_line = models.BigIntegerField(_("next line"), default=0)
     counts = models.JSONField(_("counts"), default=dict, blank=True)
     done = models.BooleanField(_("done"), default=False)
+    # When its time was over (``crm.imports.retention``): what its rows became stays, they themselves are gone.
+    removed_at = models.DateTimeField(_("deleted"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("imported file")

@@ -102,6 +102,13 @@ def test_a_mail_server_that_may_take_too_long_is_reported(
     assert warnings(EMAIL_TIMEOUT=seconds) == ["config.W013"]
 
 
+@pytest.mark.parametrize(("days", "expected"), [(-1, ["config.W022"]), (3651, ["config.W022"]), (0, []), (1, [])])
+def test_order_files_that_are_never_deleted_by_mistake_are_reported(
+    warnings: Callable[..., list[str]], days: int, expected: list[str]
+) -> None:
+    assert warnings(ORDER_FILE_DAYS=days) == expected
+
+
 @pytest.mark.parametrize("percent", [Decimal(0), Decimal(-1), Decimal(101)])
 def test_a_threshold_that_warns_of_all_rules_or_of_none_is_reported(
     warnings: Callable[..., list[str]], percent: Decimal

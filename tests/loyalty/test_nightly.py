@@ -272,6 +272,7 @@ class TestTheNight:
             "referrals": (0, 0, 0),
             "tiers": (0, 0, 0),
             "tier_mails": (0, 0, 0),
+            "uploads": (0, 0, 0),
         }
         assert steps["close"].lots > 0
         assert {balance(member) for member in members} == {130}
@@ -386,7 +387,7 @@ class TestCommand:
 
         assert list(lines) == [
             "mature", "lapse", "coupons", "erased", "policy", "expire", "birthdays", "referrals", "tiers", "tier_mails",
-            "close",
+            "uploads", "close",
         ]  # fmt: skip
         assert lines["expire"].keys() == {"step", "accounts", "lots", "points", "seconds"}
         assert (lines["expire"]["accounts"], lines["expire"]["points"]) == (1, 50)
