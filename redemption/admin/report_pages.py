@@ -9,7 +9,9 @@ from django import forms
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -23,10 +25,12 @@ from crm.filekit import Cell
 from loyalty import api as loyalty
 from redemption.admin.shipping_pages import EXPORT, table_response
 from redemption.reports.live import live
-from redemption.reports.sales import SalesOfRedeemers, sales_of_redeemers
-from redemption.reports.taken import LONGEST_DAYS, SIDES, Row, Taken, taken_between
+from redemption.reports.sales import SalesOfRedeemers
+from redemption.reports.taken import LONGEST_DAYS, SIDES, Row, Taken
+from redemption.reports.working import Work, work_on, worked_out
 
 VIEW = "redemption.view_redemption"
+_REPORT = "admin:redemption_redemption_report"
 _USUAL_DAYS = 30
 _BARS = 10
 _ROWS_SHOWN = 50
@@ -91,21 +95,42 @@ def report_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
         "may_export": may(request, EXPORT),
     }
     if form.is_valid():
-        since, until = form.window()
-        taken = taken_between(since, until)
-        sales = sales_of_redeemers(since, until, timezone.now())
-        context |= {
-            "taken": taken,
-            "total": taken.total,
-            "cost": taken.total.cost(taken.per_point) if taken.total else None,
-            "per_point": f"{taken.per_point.normalize():f}",
-            "sales": sales.total,
-            "tables": [_table(side, taken, sales) for side in SIDES if taken.sides[side]],
-            "charts": _charts(taken, sales),
-            "query": f"since={form.cleaned_data['since']}&through={form.cleaned_data['through']}",
-        }
+        moving = request.headers.get("HX-Request") == "true"
+        anew = "anew" in request.GET and not moving
+        work = work_on(*form.window(), timezone.now(), anew=anew)
+        query = f"since={form.cleaned_data['since']}&through={form.cleaned_data['through']}"
+        if anew and work.in_parts:
+            # Reloading the page must not begin once more.
+            return redirect(f"{request.path}?{query}")
+        context |= {"work": work, "query": query}
+        if moving:
+            return _progress(request, context, work)
+        if work.finished:
+            context |= _figures(work)
     request.current_app = model_admin.admin_site.name
     return TemplateResponse(request, "admin/redemption/report/report.html", context)
+
+
+def _progress(request: HttpRequest, context: dict[str, Any], work: Work) -> HttpResponse:
+    """The part of the page that moves; each time it is asked for, the report gets on. When it is finished, the browser
+    is told to load the page."""
+    response = TemplateResponse(request, "admin/redemption/report/progress.html", context)
+    if work.finished:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+def _figures(work: Work) -> dict[str, Any]:
+    taken, sales = work.taken(), work.sales
+    return {
+        "taken": taken,
+        "total": taken.total,
+        "cost": taken.total.cost(taken.per_point) if taken.total else None,
+        "per_point": f"{taken.per_point.normalize():f}",
+        "sales": sales.total,
+        "tables": [_table(side, taken, sales) for side in SIDES if taken.sides[side]],
+        "charts": _charts(taken, sales),
+    }
 
 
 def _table(side: str, taken: Taken, sales: SalesOfRedeemers) -> dict[str, Any]:
@@ -209,9 +234,11 @@ def export_view(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponseBa
     side, kind, form = request.GET.get("side", ""), request.GET.get("kind", "csv"), _form(request.GET)
     if side not in SIDES or not form.is_valid():
         raise Http404
-    since, until = form.window()
-    taken = taken_between(since, until)
-    sales = sales_of_redeemers(since, until, timezone.now()) if side in _WITH_SALES else None
+    work = worked_out(*form.window(), timezone.now())
+    if work is None:
+        # It takes long, and its page shows how far it is; the links to the files come with it.
+        return redirect(f"{reverse(_REPORT)}?since={form.cleaned_data['since']}&through={form.cleaned_data['through']}")
+    taken, sales = work.taken(), work.sales if side in _WITH_SALES else None
     log_action(
         "redemptions.report", actor_id=person(request), at=timezone.now(), side=side, format=kind,
         since=str(form.cleaned_data["since"]), through=str(form.cleaned_data["through"]),

@@ -129,6 +129,7 @@ class RewardAdmin(ModelAdmin):
     list_filter = (StandingFilter, LeftFilter, "kind", "category", "min_tier", "visibility")
     list_select_related = ("category", "min_tier")
     list_per_page = 50
+    show_full_result_count = False  # One count is enough, and that one reads the stock where it is filtered by it.
     search_fields = ("name",)
     ordering = ("position", "id")
     sortable_by = ()

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -81,6 +82,7 @@ class Coupon(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["member", "-id"], name="redemption_coupon_member"),
+            BrinIndex(fields=["issued_at"], name="redemption_coupon_by_time", autosummarize=True),  # For reports.
             # What the night looks through.
             models.Index(fields=["expires_at", "id"], name="redemption_coupon_ready", condition=Q(state="issued")),
         ]

@@ -4,11 +4,13 @@ for each reward and plan."""
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from operator import add
 from typing import Any, NamedTuple
 
 from django.db import connection
 
 from crm.api import OWN_CHANNEL
+from redemption.reports.spans import EVERYBODY, Span
 
 AFTER = timedelta(days=30)
 
@@ -19,10 +21,12 @@ WITH taken AS MATERIALIZED (
     SELECT 'reward' AS what, r.reward_id AS thing, r.member_id, r.placed_at AS at
       FROM redemption_redemption AS r
      WHERE r.placed_at >= %(since)s AND r.placed_at < %(until)s AND r.quantity > r.cancelled + r.returned
+       AND r.member_id > %(above)s AND r.member_id <= %(upto)s
      UNION ALL
     SELECT 'plan', c.plan_id, c.member_id, c.issued_at
       FROM redemption_coupon AS c
      WHERE c.issued_at >= %(since)s AND c.issued_at < %(until)s AND c.state <> 'void'
+       AND c.member_id > %(above)s AND c.member_id <= %(upto)s
 ), first AS MATERIALIZED (
     SELECT CASE WHEN GROUPING(what) = 0 THEN what ELSE 'total' END AS what, thing, member_id, min(at) AS at
       FROM taken
@@ -83,9 +87,34 @@ class SalesOfRedeemers:
 
 
 def sales_of_redeemers(since: datetime, until: datetime, at: datetime) -> SalesOfRedeemers:
-    """Work the figures out. One query."""
-    values: dict[str, Any] = {"since": since, "until": until, "days": AFTER, "own": OWN_CHANNEL, "at": at}
+    """Work the figures out at once. One query."""
+    return sales_of_span(since, until, at, EVERYBODY)
+
+
+def sales_of_span(since: datetime, until: datetime, at: datetime, span: Span) -> SalesOfRedeemers:
+    """Return the figures of these members. One query."""
+    values: dict[str, Any] = {
+        "since": since, "until": until, "days": AFTER, "own": OWN_CHANNEL, "at": at,
+        "above": span.above, "upto": span.upto,
+    }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_SALES, values)
         found = {(what, thing): Sales(*figures) for what, thing, *figures in cursor.fetchall()}
     return SalesOfRedeemers(found.pop(("total", None), Sales()), found)
+
+
+def no_sales() -> SalesOfRedeemers:
+    """The figures of nobody."""
+    return SalesOfRedeemers(Sales(), {})
+
+
+def added_sales(some: SalesOfRedeemers, more: SalesOfRedeemers) -> SalesOfRedeemers:
+    """Add the figures of some members to those of others."""
+    by_thing = dict(some.by_thing)
+    for thing, sales in more.by_thing.items():
+        by_thing[thing] = _sum(by_thing.get(thing, Sales()), sales)
+    return SalesOfRedeemers(_sum(some.total, more.total), by_thing)
+
+
+def _sum(one: Sales, other: Sales) -> Sales:
+    return Sales(*map(add, one, other))

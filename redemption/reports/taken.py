@@ -5,9 +5,12 @@ of expired ones that were given back. The tier is the one that the member held w
 his latest order before.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
+from operator import add
 from typing import Any, NamedTuple
 
 from django.apps import apps
@@ -16,6 +19,7 @@ from django.db import connection
 from crm.api import OWN_CHANNEL
 from loyalty import api as loyalty
 from redemption.models import CouponPlan, Reward
+from redemption.reports.spans import EVERYBODY, Span
 
 LONGEST_DAYS = 366
 SIDES = ("reward", "plan", "day", "tier", "channel", "member")
@@ -32,10 +36,12 @@ WITH taken AS MATERIALIZED (
                 ELSE r.cash / r.quantity * (r.quantity - r.cancelled - r.returned) END AS cash
       FROM redemption_redemption AS r
      WHERE r.placed_at >= %(since)s AND r.placed_at < %(until)s AND r.quantity > r.cancelled + r.returned
+       AND r.member_id > %(above)s AND r.member_id <= %(upto)s
      UNION ALL
     SELECT 'plan', c.plan_id, c.member_id, c.issued_at, 1, c.points - c.points_back, 0
       FROM redemption_coupon AS c
      WHERE c.issued_at >= %(since)s AND c.issued_at < %(until)s AND c.state <> 'void'
+       AND c.member_id > %(above)s AND c.member_id <= %(upto)s
 ), of_day AS MATERIALIZED (
     SELECT t.*, (t.at AT TIME ZONE %(zone)s)::date AS day FROM taken AS t
 ), stood AS MATERIALIZED (
@@ -71,8 +77,7 @@ WITH taken AS MATERIALIZED (
 )
 SELECT side, key, day, times, members, pieces, points, cash, coupon_points
   FROM (SELECT s.*, row_number() OVER (PARTITION BY side ORDER BY points DESC, key, day) AS place FROM summed AS s) AS x
- WHERE place <= %(most)s
- ORDER BY side, place
+ WHERE side <> 'member' OR place <= %(most)s
 """
 
 
@@ -108,18 +113,41 @@ class Taken:
 
 
 def taken_between(since: datetime, until: datetime) -> Taken:
-    """Work the report out. A handful of queries, whatever the period holds."""
+    """Work the report out at once. A handful of queries, whatever the period holds."""
+    return taken_from(rows_of_span(since, until, EVERYBODY), until)
+
+
+def rows_of_span(since: datetime, until: datetime, span: Span) -> list[Row]:
+    """Return the lines of the report as far as these members are concerned, in no order. One query."""
     values: dict[str, Any] = {
         "since": since, "until": until, "zone": str(loyalty.programme_zone()), "own": OWN_CHANNEL, "most": _MOST_ROWS,
+        "above": span.above, "upto": span.upto,
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_TAKEN, values)
         rows = [Row(*row) for row in cursor.fetchall()]
-    sides: dict[str, list[Row]] = {side: [] for side in SIDES}
-    total = next((row for row in rows if row.side == "total" and row.times), None)
+    return [row for row in rows if row.times]  # Of nothing there is a total all the same.
+
+
+def added(rows: Iterable[Row], more: Iterable[Row]) -> list[Row]:
+    """Add the lines of some members to those of others."""
+    sums: dict[tuple[str, int | None, date | None], Row] = {}
+    for row in chain(rows, more):
+        about = row[:3]
+        known = sums.get(about)
+        sums[about] = row if known is None else Row(*about, *map(add, known[3:9], row[3:9]))
+    return list(sums.values())
+
+
+def taken_from(rows: Iterable[Row], until: datetime) -> Taken:
+    """Put the lines in their order, with names and with what is left. A handful of queries."""
+    sides: dict[str, list[Row]] = {side: [] for side in (*SIDES, "total")}
     for row in rows:
-        if row.side in sides:
-            sides[row.side].append(row)
+        sides[row.side].append(row)
+    for found in sides.values():
+        found.sort(key=lambda row: (-row.points, row.key is None, row.key or 0, row.day or date.min))
+        del found[_MOST_ROWS:]
+    total = next(iter(sides.pop("total")), None)
     sides["day"].sort(key=lambda row: row.day or date.min)
     for side, found in sides.items():
         sides[side] = _named(side, found)

@@ -174,8 +174,9 @@ class TestTaken:
         self, owner: User, client: Client, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         client.get(reverse(REPORT))
-        # Session with its login, permissions (his own and his groups'), six of the figures and one of the sales.
-        with django_assert_num_queries(10):
+        # Session with its login, permissions (his own and his groups'), how many there are, six of the figures, one of
+        # the sales.
+        with django_assert_num_queries(11):
             page = client.get(reverse(REPORT))
         assert [table["side"] for table in page.context["tables"]] == list(SIDES)
         assert [name for name, _heading, _figures in page.context["charts"]] == ["days", "rewards", "sales"]

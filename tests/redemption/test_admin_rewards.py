@@ -11,8 +11,8 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from crm.admin.stafflog import ACTIONS
-from crm.models import Member, StaffAction, User
-from redemption.models import Reward, RewardCode, RewardTag, Stock, StockChange
+from crm.models import Member, StaffAction, Tier, User
+from redemption.models import Reward, RewardCategory, RewardCode, RewardTag, Stock, StockChange
 from redemption.rewards.choices import RewardKind, Sight, Visibility
 from redemption.rewards.insight import Asks, insight_of
 from redemption.rewards.keeping import set_tags
@@ -144,11 +144,20 @@ class TestList:
     def test_it_costs_the_same_however_many_there_are(
         self, keeper: User, client: Client, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
-        RewardFactory.create_batch(12)
+        def stock_the_store() -> None:
+            RewardFactory.create_batch(6, category=RewardCategory.objects.first())
+            RewardFactory.create_batch(6, kind=RewardKind.DIGITAL, counted=False, min_tier=Tier.objects.first())
+
+        RewardCategory.objects.create(name="Tea")
+        TierFactory(rank=0)
+        stock_the_store()
         client.get(reverse(LIST))
-        # Session with its login, permissions (his own and his groups'), the rows counted twice, the rows, and the two
-        # filters.
-        with django_assert_num_queries(8):
+        # Session with its login, permissions (his own and his groups'), the rows counted, the rows, the two filters.
+        for filters in ({}, {"left": "few"}, {"standing": "on", "q": "e"}):
+            with django_assert_num_queries(7):
+                client.get(reverse(LIST), filters)
+        stock_the_store()
+        with django_assert_num_queries(7):
             client.get(reverse(LIST))
 
     def test_many_are_taken_off_with_a_reason(self, keeper: User, client: Client) -> None:
