@@ -5,7 +5,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("redemption", "0010_plan_visibility")]
+    dependencies = [("redemption", "0011_one_constraint")]
 
     operations = [
         migrations.AddIndex(
