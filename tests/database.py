@@ -72,7 +72,7 @@ def make_template(kept: Path) -> None:
         server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
         with (kept / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # One worker migrates, the others wait for its dump.
-            dump = kept / f"{state_of_migrations()}.sql"
+            dump = kept_dump(kept)
             if not dump.exists():
                 migrate()
                 for old in kept.glob("*.sql"):
@@ -83,6 +83,11 @@ def make_template(kept: Path) -> None:
                 run("psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--single-transaction", "--file", str(dump))
         names = (sql.Identifier(DATABASE), sql.Identifier(TEMPLATE))
         server.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*names))
+
+
+def kept_dump(kept: Path) -> Path:
+    """Return where the dump of a migrated, empty database lies, once ``make_template`` has been through."""
+    return kept / f"{state_of_migrations()}.sql"
 
 
 def migrate() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.servers import processes, wait_until
+from tests import database
+from tests.config.servers import processes, run, wait_until
 
 
 @pytest.fixture
@@ -17,3 +18,13 @@ def var_dir() -> Iterator[Path]:
     yield folder
     wait_until(lambda: not processes(folder))
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def migrated(var_dir: Path, django_db_setup: None, pytestconfig: pytest.Config) -> None:
+    """Put into the folder's database what the migrations make, from the dump that the tests keep: to run them once more
+    takes longer than all the rest of a story."""
+    dump = database.kept_dump(pytestconfig.cache.mkdir("templates"))
+    options = ("--quiet", "--set", "ON_ERROR_STOP=1", "--single-transaction", "--file", str(dump))
+    status, output = run(var_dir, "manage.py", "dbshell", "--", *options)
+    assert status == 0, output

@@ -43,6 +43,14 @@ def test_it_says_what_it_did_and_does_nothing_twice(shop: Path) -> None:
     assert prepare() == ["Database: up to date", "Static files: unchanged"]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_it_applies_what_a_new_release_brings(shop: Path) -> None:
+    call_command("migrate", "axes", "0009", verbosity=0)
+
+    assert prepare()[0] == "Database: 1 migrations applied"
+    assert prepare()[0] == "Database: up to date"
+
+
 @pytest.mark.django_db
 def test_the_first_staff_login_works_and_is_for_its_owner_only(client: Client, tmp_path: Path) -> None:
     path = make_first_login(tmp_path)

@@ -68,10 +68,11 @@ def shop(var_dir: Path) -> Iterator[RunningShop]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="The story looks at processes the Linux way.")
-def test_a_shop_opens_heals_survives_and_closes(var_dir: Path) -> None:
+def test_a_shop_opens_heals_survives_and_closes(var_dir: Path, migrated: None) -> None:
     healthy = {"database": True, "broker": True}
     with shop(var_dir) as first:
         assert first.health() == healthy
+        assert "Database: up to date" in first.output
         password = first.found(r"user name admin, password (\S+)")
         login = var_dir / "staff-login.txt"
         assert login.read_text() == f"admin\n{password}\n"

@@ -24,6 +24,8 @@ from crm.mails.kinds import mail_kinds
 from crm.mails.sending import send_due
 from crm.mails.writing import put_into_words
 
+# Held by a worker's session from its beginning to its end, which is after the undoing of what it had not committed.
+ALIVE = 0x6D_6F_72_74
 OUTBOX = str(Path(__file__).resolve().parents[3] / "crm" / "mails")
 
 
@@ -50,7 +52,8 @@ def _work(order: dict[str, Any]) -> None:
     }  # fmt: skip
     try:
         with override_settings(**mail):
-            connection.connect()
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_lock_shared(%s)", [ALIVE])
             if "line" in order:
                 sys.settrace(_counting(order["line"]))
             send_due(clock=lambda: at)

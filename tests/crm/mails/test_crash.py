@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from crm.choices import MailState
 from crm.mails.outcomes import LEASE
@@ -23,6 +24,7 @@ from crm.personal.registry import Erasure
 from tests.cast import NOON
 from tests.crm.mails.conftest import Write
 from tests.crm.mails.mail_server import MailServer
+from tests.crm.mails.mortal import ALIVE
 from tests.factories import StaffFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,14 +56,21 @@ def mortals() -> Iterator["subprocess.Popen[str]"]:
 
 @pytest.fixture
 def kill(mortals: "subprocess.Popen[str]", server: MailServer) -> Kill:
-    """``kill(place="after", function="crm.mails.outbox.claim")``: a worker does a round and dies there."""
+    """``kill(place="after", function="crm.mails.outbox.claim")``: a worker does a round and dies there.
+
+    The database learns of a death a moment later than we do, and until then the dead worker's transaction holds its
+    mail, which the next worker passes over. So this waits for the end of its session.
+    """
 
     def order(**where: object) -> int:
         assert mortals.stdin is not None
         assert mortals.stdout is not None
         mortals.stdin.write(json.dumps({"at": NOON.isoformat(), "port": server.port, **where}) + "\n")
         mortals.stdin.flush()
-        return int(mortals.stdout.readline())
+        died = int(mortals.stdout.readline())
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s), pg_advisory_unlock(%s)", [ALIVE, ALIVE])
+        return died
 
     return order
 
