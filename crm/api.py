@@ -37,6 +37,7 @@ from crm.mails.settling import troubled_mails
 from crm.mails.tier_telling import Reminded, remind
 from crm.member_profile import MEMBER_CHANGES
 from crm.models import DataFile
+from crm.moments import moment_in_words
 from crm.newcomers import Newcomer, make_newcomers
 from crm.onetime import Answer, CodeUse, check_code, issue_code
 from crm.order_facts import BuyerDetails, LineDetails, OrderDetails, member_facts, order_facts
@@ -213,6 +214,7 @@ __all__ = [
     "member_facts",
     "members_born_on",
     "missing_in_words",
+    "moment_in_words",
     "note_proof",
     "note_visit",
     "on_orders_changed",

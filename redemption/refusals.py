@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from django.utils import formats, timezone
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
+from crm.api import moment_in_words
 
 _SOON = timedelta(days=300)
 
@@ -70,17 +70,10 @@ class NeedsPoints(Refused):
 
 def in_words(at: datetime | None) -> str:
     """Return a moment as a buyer reads it, "March 11, 2026, 12:00" or "2026年3月11日 12:00"; "" for none."""
-    return _with_time(timezone.localtime(at), "DATE_FORMAT") if at is not None else ""
+    return moment_in_words(at) if at is not None else ""
 
 
 def soon_in_words(at: datetime, since: datetime) -> str:
     """Return a moment as a buyer reads it who is shown it from ``since`` on: "March 11, 12:00". Within ten months the
     season tells the year."""
-    if at - since > _SOON:
-        return in_words(at)
-    return _with_time(timezone.localtime(at), "MONTH_DAY_FORMAT")
-
-
-def _with_time(local: datetime, day_format: str) -> str:
-    words = {"day": formats.date_format(local, day_format), "time": formats.date_format(local, "H:i")}
-    return _("%(day)s, %(time)s") % words
+    return moment_in_words(at, "MONTH_DAY_FORMAT" if at - since <= _SOON else "DATE_FORMAT")

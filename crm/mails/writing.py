@@ -19,6 +19,7 @@ from crm.mails.kinds import mail_kind
 from crm.mails.outbox import Claim
 from crm.mails.preferences import language_of
 from crm.mails.stopping import shop_url, stop_url
+from crm.moments import moment_in_words
 from crm.price_words import percent_in_words
 
 _WHOLE_PRICE = 100
@@ -75,7 +76,7 @@ def message_of(claim: Claim) -> EmailMultiAlternatives:
 
 
 def _readable(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the figures with instants, days and prices as such: JSON has kept them as texts."""
+    """Return the figures with days as such, moments and prices in words: JSON has kept them as texts."""
     return {name: _value(name, value) for name, value in facts.items()}
 
 
@@ -83,7 +84,8 @@ def _value(name: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if name.endswith("_at"):
-        return parse_datetime(value) or value
+        at = parse_datetime(value)
+        return moment_in_words(at) if at is not None else value
     if name.endswith("_on"):
         return parse_date(value) or value
     if name.endswith("_site") and value in SocialSite.values:

@@ -273,6 +273,18 @@ class TestDaysThatComeNear:
             assert remind(night_of("2025-02-17")).queued == 21
 
 
+@pytest.mark.parametrize(
+    ("language", "moment"), [("en", "on March 10, 2026, 12:00"), ("zh-hans", "2026年3月10日 12:00")]
+)
+def test_a_mail_writes_moments_as_its_language_does(language: str, moment: str) -> None:
+    facts = {"erased_at": "2026-03-10T04:00:00+00:00"}
+
+    mail = put_into_words("data_erased", facts, name="", language=language, stop="")
+
+    assert moment in mail.text
+    assert moment in mail.html
+
+
 @pytest.mark.parametrize(("language", "words"), [("en", "can have it for another term"), ("zh-hans", "续")])
 def test_the_mail_of_an_end_says_that_another_term_can_be_had(language: str, words: str) -> None:
     facts = {"tier": "VIP会员", "price_percent": "98.00", "last_on": "2026-02-11", "renewable": True}

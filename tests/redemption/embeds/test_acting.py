@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 from django.test import Client
+from django.utils.dateformat import format as date_format
+from django.utils.timezone import localtime
 from pytest_django import DjangoAssertNumQueries
 
 from crm.models import Channel, Member, ShopKey, TierGrant, TierOffer
@@ -183,7 +185,9 @@ class TestTakingACoupon:
 
         page = visitor.post(path(embed, f"coupon/{plan.pk}/10/"), {"token": token}, headers=headers).content.decode()
 
-        assert Coupon.objects.get().spoken_code in page
+        coupon = Coupon.objects.get()
+        assert coupon.spoken_code in page
+        assert f"Valid through {date_format(localtime(coupon.last_moment), 'N j, Y')}" in page
         assert loyalty.summary(rich.pk, at).balance == 1130
 
     def test_the_same_press_again_is_the_same_coupon_and_the_page_says_so(

@@ -1,5 +1,6 @@
 """A buyer whom his shop has vouched for redeems a reward inside an embed."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -313,6 +314,18 @@ class TestWhatIsShown:
         page = visitor.post(f"/embed/{badge.public_key}/content/", headers=session(badge)).content.decode()
 
         assert "You had 1 of 1" in page
+
+    @pytest.mark.parametrize(("stock", "told"), [(500, "had 0 of 3"), (20, "20 left · had 0 of 3")])
+    def test_the_badge_leaves_room_for_the_limit_where_there_is_plenty(
+        self, stock: int, told: str, *, rich: Member, make_embed: MakeEmbed, visitor: Client, session: Session
+    ) -> None:
+        badge = make_embed("badge", reward=RewardFactory(points=10, limit_ever=3, stock=stock))
+
+        page = visitor.post(f"/embed/{badge.public_key}/content/", headers=session(badge)).content.decode()
+
+        cost = re.search(r'<span class="cost">(.*?)</span>', page, re.DOTALL)
+        assert cost is not None
+        assert " ".join(cost[1].split()) == told
 
     def test_the_badge_says_what_is_missing(
         self, rich: Member, make_embed: MakeEmbed, visitor: Client, session: Session
