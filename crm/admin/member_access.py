@@ -57,10 +57,12 @@ def masked_nickname(nickname: str) -> str:
 
 @dataclass(frozen=True)
 class _Act:
-    """What is to be ended, in the words of the page. ``warning`` says what becomes of the member by it, where that is
-    more than it looks; ``do`` ends it for a reason and returns what to say, "" where there was nothing to end."""
+    """What is to be ended, in the words of the page: ``label`` and ``what`` name it, ``warning`` says what becomes of
+    the member by it, where that is more than it looks. ``do`` ends it for a reason and returns what to say, "" where
+    there was nothing to end."""
 
     title: str | Promise
+    label: str | Promise
     what: str
     about: str | Promise
     do: Callable[[int, datetime, str], str | Promise]
@@ -79,6 +81,7 @@ def disconnect_view(model_admin: ModelAdmin, request: HttpRequest, member_id: in
     last = account is not None and len(linked_accounts(login)) == 1 and not comes_in_otherwise(login, member_id)
     act = _Act(
         _("Disconnect an account"),
+        _("Connected account"),
         _account_words(request, account),
         _("It opens this member's points no longer. Devices on which he is signed in stay signed in: sign them out "
           "as well where somebody else has got in."),
@@ -92,7 +95,8 @@ def sign_out_view(model_admin: ModelAdmin, request: HttpRequest, member_id: int,
     """Ask why, then sign the member out on one device."""
     member, login = _member_and_login(request, member_id)
     device = next((one for one in devices_of_login(login, timezone.now()) if one.number == number), None)
-    act = _Act(_("Sign a device out"), _device_words(device), _ABOUT_SESSIONS, _ending(login, member_id, number))
+    words, do = _device_words(device), _ending(login, member_id, number)
+    act = _Act(_("Sign a device out"), _("Signed-in device"), words, _ABOUT_SESSIONS, do)
     return _asked(model_admin, request, member, act, there=device is not None)
 
 
@@ -101,7 +105,8 @@ def sign_out_all_view(model_admin: ModelAdmin, request: HttpRequest, member_id: 
     member, login = _member_and_login(request, member_id)
     devices = devices_of_login(login, timezone.now())
     what = ngettext("%(devices)s device", "%(devices)s devices", len(devices)) % {"devices": len(devices)}
-    act = _Act(_("Sign all devices out"), what, _ABOUT_SESSIONS, _ending(login, member_id, None))
+    do = _ending(login, member_id, None)
+    act = _Act(_("Sign all devices out"), _("Signed-in devices"), what, _ABOUT_SESSIONS, do)
     return _asked(model_admin, request, member, act, there=bool(devices))
 
 

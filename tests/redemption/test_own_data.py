@@ -288,4 +288,5 @@ class TestMuch:
         much.post(PAGE)
         self.make(at)
 
-        assert much.get(FILE).status_code == 200
+        answer: Any = much.get(FILE)
+        assert b"".join(answer.streaming_content)
