@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from loyalty.audit.scope import Rows, fetch
 
 # Texts that are put together at a time. A divisor of the 4096 ids of a block.
-TEXTS = 128
+TEXTS = 256
 
 
 @dataclass
