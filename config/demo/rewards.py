@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from config.demo import activity
 from config.demo.cast import CAST, Role
 from crm.models import Channel, Member, Tier
 from redemption.models import Reward, RewardCategory, RewardCode, RewardPicture
@@ -27,17 +28,33 @@ _HOME = Destination("林小鹿", "13900000001", "浙江省 杭州市 西湖区",
 
 @dataclass(frozen=True, slots=True)
 class Good:
-    """A reward of the demo: its picture's name, its shelf and its columns; ``pieces`` of it are in stock."""
+    """A reward of the demo: its picture's name, its shelf and its columns; ``pieces`` of it are in stock. ``key`` is
+    what it is called here where the picture is another one's, too."""
 
     picture: str
     shelf: str
     columns: dict[str, Any]
     pieces: int = 0
     codes: tuple[str, ...] = field(default=())
+    key: str = ""
 
 
 def _goods(at: datetime) -> tuple[Good, ...]:
-    return (*_parcels(), *_without_parcels(at))
+    return (_sample(at), *_parcels(), *_without_parcels(at))
+
+
+def _sample(at: datetime) -> Good:
+    """What the running activity is about."""
+    starts_at, ends_at = activity.window(at)
+    return Good(
+        "tin", "茶叶",
+        {
+            "name": "限时抢兑：明前龙井 10 克试饮装", "points": activity.POINTS, "list_price": Decimal("19.90"),
+            "starts_at": starts_at, "ends_at": ends_at, "limit_window": 1, "most_at_once": 1,
+            "description": "采茶节限时活动，每人限兑一份，先到先得。",
+        },
+        pieces=60, key="sample",
+    )  # fmt: skip
 
 
 def _parcels() -> tuple[Good, ...]:
@@ -128,12 +145,13 @@ def stock_store(channel: Channel, at: datetime, *, actor_id: int) -> int:
     for place, good in enumerate(_goods(at)):
         reward = Reward.objects.create(**good.columns, category=shelves[good.shelf], position=place)
         if good.pieces:
-            change_stock(reward.pk, good.pieces, reason="首批入库", actor_id=actor_id, at=at)
+            came_at = min(good.columns.get("starts_at", at), at)
+            change_stock(reward.pk, good.pieces, reason="首批入库", actor_id=actor_id, at=came_at)
         RewardCode.objects.bulk_create(RewardCode(reward=reward, code=code, added_at=at) for code in good.codes)
         _hang(reward, good.picture)
-        rewards[good.picture] = reward
+        rewards[good.key or good.picture] = reward
     Reward.objects.filter(pk=rewards["box"].pk).update(min_tier=Tier.objects.order_by("-rank").first())
-    return _take(channel, rewards, at, actor_id)
+    return activity.let_take_part(channel, rewards["sample"], at) + _take(channel, rewards, at, actor_id)
 
 
 def _hang(reward: Reward, picture: str) -> None:

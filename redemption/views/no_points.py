@@ -29,6 +29,7 @@ def no_points(request: HttpRequest, buyer: Buyer) -> HttpResponse:
     found = loyalty.orders_without_points(buyer.member_id, timezone.now(), before_id=before_id(request), limit=PAGE + 1)
     context = {
         "page": "history",
+        "part": "nothing",
         "orders": [ShownOrder(order, loyalty.explain_nothing(order)) for order in found[:PAGE]],
         "older": found[PAGE - 1].order.order_id if len(found) > PAGE else None,
     }

@@ -90,6 +90,7 @@ def history(request: HttpRequest, buyer: Buyer) -> HttpResponse:
     found = loyalty.history(buyer.member_id, before_id=before_id(request), limit=PAGE + 1)
     context = {
         "page": "history",
+        "part": "all",
         "lines": _shown(found[:PAGE]),
         "older": found[PAGE - 1].entry_id if len(found) > PAGE else None,
     }

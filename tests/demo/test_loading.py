@@ -32,9 +32,12 @@ from loyalty import api as loyalty
 from redemption.choices import CouponState
 from redemption.models import Coupon, CouponPlan, Redemption, Reward, RewardPicture
 from redemption.offers import current_offers
+from redemption.reports.live import live
 from redemption.rewards.choices import RewardKind
 from redemption.rewards.pictures import WIDTHS, picture_file
 from redemption.rewards.proof import prove_store
+from redemption.rewards.shelf import Choice, shelf
+from redemption.rewards.standing import standing_of
 from tests.factories import MemberFactory, OrderFactory
 
 ORDERS, MEMBERS = 1500, 260
@@ -88,6 +91,15 @@ def test_the_store_has_rewards_with_pictures_and_redemptions_in_several_states(l
         assert all(picture_file(picture.name, width).is_file() for width in WIDTHS)
     assert Reward.objects.filter(pictures=None).count() == 0
     assert set(Redemption.objects.values_list("state", flat=True)) == {"shipped", "received", "placed", "awaiting"}
+
+
+def test_an_activity_is_running_and_buyers_have_taken_part_today(loaded: Loaded, at: datetime) -> None:
+    [running] = live(at).rewards
+    assert (running.pieces, running.members, running.left) == (24, 24, 36)
+    assert running.begins_at is not None and running.begins_at.date() == at.date()
+    assert 0 < running.in_five_minutes < running.in_an_hour < 24
+    shown = shelf(standing_of(member(Role.REGULAR), at), Choice(), at).rewards
+    assert shown[0].reward_id == running.reward_id
 
 
 def test_points_that_lapsed_before_today_have_expired(loaded: Loaded) -> None:
