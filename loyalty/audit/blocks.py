@@ -6,7 +6,9 @@ of them together at a time: so few that they stay in the processor's own memory 
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from loyalty.audit.scope import Rows, fetch
 
@@ -17,7 +19,8 @@ TEXTS = 256
 @dataclass
 class Block:
     """A day's part of a block. ``sealed`` and ``entries`` count, ``kinds`` are the sums of each kind of entry: kind,
-    whether points go out, points, pending, held. ``texts`` have the id where they begin."""
+    whether points go out, points, pending, held. ``texts`` is the digest over the texts, with a line break between two,
+    up to the id ``read``."""
 
     low: int = 0
     high: int = 0
@@ -25,56 +28,54 @@ class Block:
     entries: int = 0
     late: int = 0
     seals_digest: bytes = b""
-    texts: list[tuple[int, bytes]] = field(default_factory=list)
+    texts: Any = field(default_factory=hashlib.sha256)
+    read: int | None = None
+    in_order: bool = True
     kinds: list[tuple[str, bool, int, int, int]] = field(default_factory=list)
 
-    @property
-    def entries_digest(self) -> bytes:
-        """Over the texts, with a line break between two."""
-        whole = hashlib.sha256()
-        for place, (_, texts) in enumerate(sorted(self.texts)):
-            whole.update(b"\n" if place else b"")
-            whole.update(texts)
-        return whole.digest()
+    def add_texts(self, start: int, texts: bytes) -> None:
+        self.in_order &= self.read is None or start > self.read
+        self.texts.update(b"" if self.read is None else b"\n")
+        self.texts.update(texts)
+        self.read = start
 
 
-def read_window(rows: Rows) -> Rows:
+def read_window(rows: Iterable[tuple[Any, ...]]) -> Rows:
     """Hash what ``WINDOW`` has read. Gives for each day's part of a block, in order: day, digest of its seals, digest
     of its entries, entries, late ones, kinds; and last a row with how many entries the window has up to ``highest``."""
-    blocks = _gathered(rows)
+    blocks, there = _gathered(rows)
     shortened: Rows = []
     for (close, number), block in sorted(blocks.items()):
-        if block.entries != block.sealed:
-            _keep_own(block, close, number)
-        shortened.append(
-            (close, block.seals_digest, block.entries_digest, block.entries, block.late, tuple(block.kinds))
-        )
-        block.texts.clear()
-    [there] = (row[5] for row in rows if row[0] == "there")
+        # Between the first and the last seal others may lie among the day's own entries, late ones or some without a
+        # seal: then the seal of each is asked.
+        own = block
+        if block.entries != block.sealed or not block.in_order:
+            values = {"close": close, "low": block.low, "high": block.high}
+            own = _gathered(fetch(_OWN, values, binary=True))[0].get((close, number), Block())
+        shortened.append((close, block.seals_digest, own.texts.digest(), own.entries, own.late, tuple(own.kinds)))
     return [*shortened, (None, there)]
 
 
-def _gathered(rows: Rows) -> dict[tuple[int, int], Block]:
+def _gathered(rows: Iterable[tuple[Any, ...]]) -> tuple[dict[tuple[int, int], Block], int]:
+    """The blocks by day and number, and how many entries there are. The texts are hashed as they come, and kept no
+    longer."""
     blocks: dict[tuple[int, int], Block] = defaultdict(Block)
+    there = 0
     for what, close, number, one, two, three, content, kind, goes_out in rows:
-        block = blocks[close, number] if what != "there" else Block()
+        if what == "there":
+            there = three
+            continue
+        block = blocks[close, number]
         match what:
             case "seals":
                 block.low, block.high, block.sealed = one, two, three
                 block.seals_digest = hashlib.sha256(content).digest()
             case "texts":
                 block.late, block.entries = block.late + two, block.entries + three
-                block.texts.append((one, content))
+                block.add_texts(one, content)
             case "kinds":
                 block.kinds.append((kind, goes_out, one, two, three))
-    return blocks
-
-
-def _keep_own(block: Block, close: int, number: int) -> None:
-    """Between the first and the last seal others lie among the day's own entries, late ones or some without a seal: so
-    the seal of each is asked."""
-    own = _gathered(fetch(_OWN, {"close": close, "low": block.low, "high": block.high}, binary=True))[close, number]
-    block.entries, block.late, block.texts, block.kinds = own.entries, own.late, own.texts, own.kinds
+    return blocks, there
 
 
 _KINDS = "sum(e.points)::bigint, sum(e.pending)::bigint, sum(e.held)::bigint, NULL::bytea, e.kind, e.points < 0"

@@ -6,7 +6,7 @@ at the same time however the work is divided.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Piece:
     values: dict[str, Any]
     take: Callable[[Rows], None]
     in_order: bool = False
-    shorten: Callable[[Rows], Rows] = list
+    shorten: Callable[[Iterable[tuple[Any, ...]]], Rows] = list
     binary: bool = False
 
 
@@ -90,7 +90,7 @@ def read(pieces: Sequence[Piece], instant: Instant, progress: Progress) -> None:
     def work(place: int) -> None:
         piece = pieces[place]
         _set(_IN_ORDER if piece.in_order else _BY_HASH)
-        answers[place] = piece.shorten(fetch(piece.query, piece.values, binary=piece.binary))
+        answers[place] = fetch(piece.query, piece.values, binary=piece.binary, shorten=piece.shorten)
 
     with ThreadPoolExecutor(max(instant.helpers, 1), "audit") as pool:
         helpers = [pool.submit(_help, instant, todo, work) for _ in range(min(instant.helpers, len(pieces) - 1))]

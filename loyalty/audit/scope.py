@@ -1,6 +1,6 @@
 """What an audit looks at: everything, or only what was touched lately."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -50,14 +50,20 @@ def touched_since(since: datetime) -> Scope:
     )
 
 
-def fetch(query: str, values: dict[str, Any] | None = None, *, binary: bool = False) -> Rows:
+def fetch(
+    query: str,
+    values: dict[str, Any] | None = None,
+    *,
+    binary: bool = False,
+    shorten: Callable[[Iterable[tuple[Any, ...]]], Rows] = list,
+) -> Rows:
     """Run a query in this thread's session and return its rows. ``binary`` when most of them are bytes, which would
-    else come as hexadecimal text."""
+    else come as hexadecimal text; ``shorten`` makes less of long rows, one after the other."""
     with connection.cursor() as cursor:
         if binary:
             cursor.cursor.format = Format.BINARY
         cursor.execute(query, values or {})
-        return cast("Rows", cursor.fetchall())
+        return shorten(cast("Iterable[tuple[Any, ...]]", cursor))
 
 
 def windows(low: int, high: int, size: int) -> Iterator[tuple[int, int]]:
