@@ -31,8 +31,8 @@ def let_take_part(channel: Channel, reward: Reward, at: datetime) -> int:
     buyers = list(outsiders.order_by("-account__balance", "pk")[:_BUYERS])
     for number, member in enumerate(buyers, start=1):
         home = keep_address(member.pk, _home(member, number), preferred=True, at=at)
-        # Of the time until now, what is left halves after every third of them.
-        moment = at - (at - begun) / 2 ** (number // 3)
+        # Of the time until now, what is left halves with every three of them.
+        moment = at - (at - begun) * (6 - number % 3) / 6 / 2 ** (number // 3)
         token = open_wish(member.pk, reward, moment).token()
         redeem(member.pk, reward.pk, 1, token=token, address_id=home.pk, at=moment)
     return len(buyers)
