@@ -107,7 +107,7 @@ def test_a_badge_beside_an_item_leads_to_a_redemption_without_leaving_the_page(
     page.goto(tea_house.address)
     below = page.locator("#below").bounding_box()
 
-    expect(frame(page, 0).locator(".pill")).to_contain_text("剩 5")
+    expect(frame(page, 0).locator("main.ready .pill")).to_contain_text("剩 5")
     frame(page, 0).locator(".pill").press("Enter")
     dialog(page).get_by_role("button", name="300 积分兑换").click()
     expect(dialog(page).get_by_text("兑换成功")).to_be_visible()
