@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from config.demo.cast import CAST, Role
 from config.demo.loading import CHANNEL_CODE
-from crm.models import Channel, Identity, Member, StaffAction
+from crm.models import Channel, Identity, Member, Session, StaffAction
 from tests.factories import ChannelFactory, IdentityFactory, MemberFactory, StaffFactory, UserFactory
 
 REGULAR = next(persona for persona in CAST if persona.role is Role.REGULAR)
@@ -74,6 +74,13 @@ def test_one_click_signs_in_as_the_buyer(client: Client, regular: Member) -> Non
     regular.refresh_from_db()
     assert who(client) == str(regular.user_id)
     assert StaffAction.objects.get(action="member.claim").member == regular
+
+
+def test_the_session_says_on_what_device_it_began(client: Client, regular: Member) -> None:
+    client.defaults["HTTP_USER_AGENT"] = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) MicroMessenger/8.0"
+    sign_in_as(client, "regular")
+    device = Session.objects.get(user__member=regular)
+    assert (device.device, device.began_at is not None) == ("WeChat · iPhone", True)
 
 
 def test_the_second_click_uses_the_same_login(client: Client, regular: Member) -> None:
