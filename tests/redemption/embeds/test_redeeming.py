@@ -131,7 +131,7 @@ class TestTheWay:
         answer = ask(pot, token=token_in(ask(pot)), quantity=1)
 
         taken = Redemption.objects.get()
-        assert "Pay ¥29.90 until" in answer
+        assert "Pay ¥29.90 by" in answer
         assert f"write {taken.number} into the remark" in answer
         assert taken.state == RedemptionState.AWAITING
         assert loyalty.summary(rich.pk, at).spendable == 600

@@ -108,7 +108,7 @@ class TestOne:
 
         page = buyer.get(place(waiting)).content.decode()
 
-        assert "Pay ¥5 until March 11, 12:00" in page
+        assert "Pay ¥5 by March 11, 12:00" in page
         assert waiting.number in page
         assert "TEA-8888" not in page
         report_payment(waiting.pk, waiting.cash, how=PaidBy.CALL, reference="till:1", at=at)
