@@ -55,10 +55,10 @@ def source_in_words(candidate: Candidate) -> str:
 
 
 def percent_in_words(percent: Decimal) -> str:
-    """Say what a buyer pays of the list price: "90 %", in Chinese in tenths ("9 折")."""
+    """Say what a buyer pays of the list price: "90%", in Chinese in tenths ("9 折")."""
     if (get_language() or "").startswith("zh"):
         return f"{plain(percent / 10)} 折"
-    return _("%(percent)s %% of the list price") % {"percent": plain(percent)}
+    return _("%(percent)s%% of the list price") % {"percent": plain(percent)}
 
 
 def plain(number: Decimal) -> str:

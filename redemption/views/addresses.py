@@ -57,7 +57,7 @@ class AddressForm(forms.Form):
         label=gettext_lazy("Street, number and door"), max_length=200, widget=_text("shipping street-address")
     )
     preferred = forms.BooleanField(
-        label=gettext_lazy("Use this address first"), required=False, widget=forms.CheckboxInput()
+        label=gettext_lazy("Use as the default address"), required=False, widget=forms.CheckboxInput()
     )
 
     def clean_phone(self) -> str:

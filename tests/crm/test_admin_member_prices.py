@@ -51,7 +51,7 @@ def test_each_grade_says_its_tool_what_it_takes_off_since_when_and_from_where(
     text = page(client, xiaolu)
 
     for said in (
-        "会员关系管理", "金牌", "95 % of the list price", "only for goods of 山间茶铺", "Order 35153131", "三月.csv",
+        "会员关系管理", "金牌", "95% of the list price", "only for goods of 山间茶铺", "Order 35153131", "三月.csv",
         "网店版", "none",
     ):  # fmt: skip
         assert said in text

@@ -297,4 +297,4 @@ class TestWords:
 
     def test_and_in_percent_in_english(self) -> None:
         with translation.override("en"):
-            assert percent_in_words(Decimal("87.50")) == "87.5 % of the list price"
+            assert percent_in_words(Decimal("87.50")) == "87.5% of the list price"

@@ -90,7 +90,7 @@ class TestMembers:
     ) -> None:
         give(xiaolu, "vip", at)
         said = text(sign_in(xiaolu).get(f"/p/{tea.pk}/"))
-        assert "Your tier VIP会员: 90 % of the list price ¥115.20" in said
+        assert "Your tier VIP会员: 90% of the list price ¥115.20" in said
         assert "As 至尊VIP会员 you would pay ¥108.80." in said
 
     def test_read_it_in_chinese_in_tenths(self, xiaolu: Member, tea: Product, sign_in: SignIn, at: datetime) -> None:
@@ -108,7 +108,7 @@ class TestMembers:
         grade = PlatformGradeFactory(tool__name="会员关系管理", name="金牌", discount_percent=Decimal(95))
         MemberPlatformGradeFactory(member=xiaolu, grade=grade)
         said = text(sign_in(xiaolu).get(f"/p/{tea.pk}/"))
-        assert "Your grade 会员关系管理 · 金牌: 95 % of the list price ¥121.60" in said
+        assert "Your grade 会员关系管理 · 金牌: 95% of the list price ¥121.60" in said
 
     def test_see_the_price_that_the_product_names_for_their_tier(
         self, xiaolu: Member, vip_tea: Product, sign_in: SignIn, at: datetime

@@ -54,7 +54,7 @@ def test_the_points_page_says_what_is_held_and_how_far_the_next_tier_is(
     assert "Any one of these is enough." in page
     assert "680 yuan of 1,000 yuan" in page
     assert "1 order of 5 orders" in page
-    assert "As 高级会员 you pay 90 % of the list price." in page
+    assert "As 高级会员 you pay 90% of the list price." in page
 
 
 def test_a_tier_to_take_is_shown_with_its_last_day(offer: TierOffer, xiaolu: Member, sign_in: SignIn) -> None:
@@ -71,7 +71,7 @@ def test_before_he_takes_it_he_sees_what_it_is_for_and_until_when(
     page = sign_in(xiaolu).get("/tier/").content.decode()
 
     assert "1,200 yuan of 1,000 yuan" in page
-    assert "98 % of the list price" in page
+    assert "98% of the list price" in page
     assert "March 10, 2027" in page
     assert f'action="/tier/{offer.pk}/"' in page
 

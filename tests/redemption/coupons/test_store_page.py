@@ -39,7 +39,7 @@ def test_a_special_ratio_says_what_it_is_worth_and_how_long_it_lasts(
 
     assert "5 points for one yuan instead of 10" in page
     assert "2\xa0hours left, until March 10, 14:00" in page
-    assert "At the special price 3 of 3 left" in page
+    assert "3 of 3 left at the special price" in page
     assert "Take for 50 points" in page
 
 
@@ -61,7 +61,7 @@ class TestAnyAmount:
     def test_the_form_starts_at_what_the_points_reach_for(self, rich: Member, sign_in: SignIn) -> None:
         page = read(sign_in, rich, "/coupons/")
 
-        assert "Your points reach for ¥12." in page
+        assert "Your points are enough for ¥12." in page
         assert 'value="12"' in page
 
     def test_it_leads_to_the_page_of_that_coupon(self, rich: Member, plan: CouponPlan, sign_in: SignIn) -> None:
@@ -87,7 +87,7 @@ def test_a_limit_says_how_many_are_left_and_then_that_it_is_reached(
 ) -> None:
     CouponPlan.objects.update(limit_day=2)
     take(rich, plan, 5)
-    assert "Today 1 of 2 left" in read(sign_in, rich, "/coupons/")
+    assert "1 of 2 left today" in read(sign_in, rich, "/coupons/")
 
     take(rich, plan, 5)
     told = "You have had 2 of the 2 coupons that you may have today. Again from March 11, 2026, 00:00."
