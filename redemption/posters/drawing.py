@@ -71,7 +71,7 @@ def reward_words(reward: PublicReward) -> Words:
     cash = f" + {yuan(reward.cash)}" if reward.cash else ""
     price = _("Old price %(price)s") % {"price": yuan(reward.list_price)} if reward.list_price else ""
     limit = (
-        ngettext("%(limit)s each", "%(limit)s each", reward.limit) % {"limit": number(reward.limit)}
+        ngettext("%(limit)s per person", "%(limit)s per person", reward.limit) % {"limit": number(reward.limit)}
         if reward.limit
         else ""
     )
@@ -89,11 +89,11 @@ def coupon_words(offer: Offer) -> Words:
     )
     if offer.special:
         until = _("%(name)s, until %(when)s") % {"name": offer.special.name, "when": in_words(offer.special.ends_at)}
-    about = ngettext("%(points)s point for it", "%(points)s points for it", offer.points) % {
+    about = ngettext("For %(points)s point", "For %(points)s points", offer.points) % {
         "points": number(offer.points)
     }
     if offer.usual_points != offer.points:
-        about = _("%(price)s instead of %(usual)s") % {"price": about, "usual": number(offer.usual_points)}
+        about = _("%(price)s, usually %(usual)s") % {"price": about, "usual": number(offer.usual_points)}
     return Words(offer.plan_name, yuan(offer.yuan), _("coupon"), about, until)
 
 

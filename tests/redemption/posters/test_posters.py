@@ -164,7 +164,7 @@ class TestThePage:
     @pytest.mark.parametrize(
         ("language", "ends", "price"),
         [
-            ("en", "采茶节, until March 11, 2026, 12:00", "50 points for it instead of 100"),
+            ("en", "采茶节, until March 11, 2026, 12:00", "For 50 points, usually 100"),
             ("zh-hant", "采茶节，2026年3月11日 12:00 截止", "50 積分即可兌換（平時 100）"),
         ],
     )
