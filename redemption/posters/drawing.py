@@ -76,7 +76,7 @@ def reward_words(reward: PublicReward) -> Words:
         else ""
     )
     unit = ngettext("point", "points", reward.points) + cash
-    return Words(_("Points reward"), number(reward.points), unit, reward.name, " · ".join(filter(None, (price, limit))))
+    return Words(_("Redeem for"), number(reward.points), unit, reward.name, " · ".join(filter(None, (price, limit))))
 
 
 def coupon_words(offer: Offer) -> Words:
