@@ -89,9 +89,7 @@ def coupon_words(offer: Offer) -> Words:
     )
     if offer.special:
         until = _("%(name)s, until %(when)s") % {"name": offer.special.name, "when": in_words(offer.special.ends_at)}
-    about = ngettext("For %(points)s point", "For %(points)s points", offer.points) % {
-        "points": number(offer.points)
-    }
+    about = ngettext("For %(points)s point", "For %(points)s points", offer.points) % {"points": number(offer.points)}
     if offer.usual_points != offer.points:
         about = _("%(price)s, usually %(usual)s") % {"price": about, "usual": number(offer.usual_points)}
     return Words(offer.plan_name, yuan(offer.yuan), _("coupon"), about, until)
