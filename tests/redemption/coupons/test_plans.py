@@ -105,7 +105,7 @@ class TestSpecialRatio:
         with translation.override("en"):
             words = [coupon_words(offer) for offer in current_offers(at)]
 
-        assert words[0].small == "Double 11, until 2026-03-10 13:00"
+        assert words[0].small == "Double 11, until March 10, 2026, 13:00"
 
     def test_the_offer_says_what_it_costs_otherwise(self, plan: CouponPlan, at: datetime) -> None:
         offer = find_offer(plan.pk, 10, at)
