@@ -197,7 +197,7 @@ class TestPage:
         self.page(client, xiaolu)
         with CaptureQueriesContext(connection) as queries:
             self.page(client, xiaolu)
-        assert len(queries) == 21
+        assert len(queries) == 20
 
     def test_a_change_is_in_the_staff_log_without_the_values(
         self, client: Client, grant: Grant, xiaolu: Member
