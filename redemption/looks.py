@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import cast
 
 from django.core.cache import cache
 from django.http import HttpRequest
@@ -87,9 +88,15 @@ def dress_of(choice: str | None, at: datetime) -> Dress:
     return _dress(everyday, festive, at)
 
 
+class _DressedRequest(HttpRequest):
+    """A request of which it is known what its page wears."""
+
+    dress: Dress
+
+
 def wear(request: HttpRequest, dress: Dress) -> None:
     """Let the page that answers a request wear this; who has read it with something else spares the look-up."""
-    request.dress = dress  # type: ignore[attr-defined]
+    cast("_DressedRequest", request).dress = dress
 
 
 def worn(request: HttpRequest, at: datetime) -> Dress:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from crm.api import OWN_CHANNEL
-from redemption.reports.spans import EVERYBODY, Span
+from redemption.reports.spans import Span
 
 AFTER = timedelta(days=30)
 
@@ -84,11 +84,6 @@ class SalesOfRedeemers:
     def of(self, side: str, key: int | None) -> Sales:
         """The sales behind a line of the report by ``reward`` or ``plan``."""
         return self.by_thing.get((side, key or 0), Sales())
-
-
-def sales_of_redeemers(since: datetime, until: datetime, at: datetime) -> SalesOfRedeemers:
-    """Work the figures out at once. One query."""
-    return sales_of_span(since, until, at, EVERYBODY)
 
 
 def sales_of_span(since: datetime, until: datetime, at: datetime, span: Span) -> SalesOfRedeemers:

@@ -19,7 +19,7 @@ from django.db import connection
 from crm.api import OWN_CHANNEL
 from loyalty import api as loyalty
 from redemption.models import CouponPlan, Reward
-from redemption.reports.spans import EVERYBODY, Span
+from redemption.reports.spans import Span
 
 LONGEST_DAYS = 366
 SIDES = ("reward", "plan", "day", "tier", "channel", "member")
@@ -110,11 +110,6 @@ class Taken:
     sides: dict[str, list[Row]]
     per_point: Decimal
     left: dict[int, int | None]
-
-
-def taken_between(since: datetime, until: datetime) -> Taken:
-    """Work the report out at once. A handful of queries, whatever the period holds."""
-    return taken_from(rows_of_span(since, until, EVERYBODY), until)
 
 
 def rows_of_span(since: datetime, until: datetime, span: Span) -> list[Row]:

@@ -15,13 +15,13 @@ from crm.models import Channel, Member, StaffAction, User
 from redemption.checkout import redeem_coupon
 from redemption.models import CouponPlan, Redemption, Reward
 from redemption.reports.live import live
-from redemption.reports.sales import sales_of_redeemers
-from redemption.reports.taken import SIDES, Row, taken_between
+from redemption.reports.taken import SIDES, Row
 from redemption.rewards.giving_back import cancel
 from redemption.tokens import new_token
 from tests.cast import NOON, GivePoints
 from tests.factories import OrderFactory, RewardFactory, TierFactory
 from tests.redemption.rewards.conftest import Take, home_of, redemption_of, shown, take
+from tests.redemption.whole_reports import sales_of_redeemers, taken_between
 from tests.staff import Grant
 
 __all__ = ["home_of", "shown", "take"]

@@ -9,13 +9,12 @@ from django.urls import reverse
 
 from crm.models import Channel, Member, User
 from redemption.models import Reward
-from redemption.reports.sales import sales_of_redeemers
 from redemption.reports.spans import spans_of
-from redemption.reports.taken import taken_between
 from redemption.reports.working import Work, work_on, worked_out
 from tests.cast import NOON, GivePoints
 from tests.factories import MemberFactory, OrderFactory, RewardFactory
 from tests.redemption.rewards.conftest import Take, home_of, shown, take
+from tests.redemption.whole_reports import sales_of_redeemers, taken_between
 from tests.staff import Grant
 
 REPORT = "admin:redemption_redemption_report"
